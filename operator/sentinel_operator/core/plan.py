@@ -1,0 +1,119 @@
+"""What one pass decided, as plain values: the engine executes them, the tests read them.
+
+The engine executes a plan in the order apply, scale, delete, status, events. Every step is idempotent, so a pass
+that dies anywhere is simply run again from a fresh observation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+WORKLOAD_MANAGER = "sentinel-workload"
+SCALE_MANAGER = "sentinel-scale"
+STATUS_MANAGER = "sentinel-status"
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as JSON. Nobody changes one after it has been handed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """Names one object. `uid` and `resource_version`, where set, are preconditions; both count in equality."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+    resource_version: str = ""
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any], *, pinned: bool = False) -> ObjectRef:
+        """Names a raw object; `pinned` takes its uid along, so that a namesake is never acted upon."""
+        metadata = manifest["metadata"]
+        return cls(
+            api_version=manifest["apiVersion"],
+            kind=manifest["kind"],
+            namespace=metadata.get("namespace", ""),
+            name=metadata["name"],
+            uid=metadata.get("uid", "") if pinned else "",
+        )
+
+    def __str__(self) -> str:
+        """Reads as `Deployment team-a/fraud-1a2b3c4d` in messages."""
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Server-side apply of the whole intent: a field left out that this manager owned is removed.
+
+    The manifest carries apiVersion, kind, metadata.name and namespace, labels and the controller ownerReference; it
+    carries neither status nor a resourceVersion. The engine adds the annotation `sentinel.dev/intent-hash` and skips
+    the request when the hash and the live object both agree with the intent.
+    """
+
+    manifest: Manifest
+    field_manager: str = WORKLOAD_MANAGER
+    force: bool = True
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.of(self.manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Sets `spec.replicas` through the scale subresource, apart from the applied intent; skipped when it holds."""
+
+    ref: ObjectRef
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Removes the object that bears `ref.uid`, and no later namesake of it; an absent object counts as removed."""
+
+    ref: ObjectRef
+    propagation: Literal["Background", "Foreground", "Orphan"] = "Background"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A transition worth telling a person; the recorder folds repetitions into a series."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a step of a plan did not happen, for `Reconciler.on_error`.
+
+    `terminal` means that trying again cannot help until the spec changes (the API server answered 403 or 422).
+    """
+
+    ref: ObjectRef
+    code: int
+    reason: str
+    message: str
+    terminal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole outcome of a pass. An empty plan is a pass that found nothing to do.
+
+    `status` is the complete desired status, or None to leave it alone; the engine writes it only when it differs.
+    `requeue_after` is in seconds; None waits for the next change or resync.
+    """
+
+    apply: tuple[Apply, ...] = ()
+    scale: tuple[Scale, ...] = ()
+    delete: tuple[Delete, ...] = ()
+    status: Manifest | None = None
+    events: tuple[Event, ...] = field(default=())
+    requeue_after: float | None = None
