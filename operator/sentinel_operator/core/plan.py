@@ -7,8 +7,10 @@ that dies anywhere is simply run again from a fresh observation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from typing_extensions import override
 
 WORKLOAD_MANAGER = "sentinel-workload"
 SCALE_MANAGER = "sentinel-scale"
@@ -41,6 +43,7 @@ class ObjectRef:
             uid=metadata.get("uid", "") if pinned else "",
         )
 
+    @override
     def __str__(self) -> str:
         """Reads as `Deployment team-a/fraud-1a2b3c4d` in messages."""
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
@@ -115,5 +118,5 @@ class Plan:
     scale: tuple[Scale, ...] = ()
     delete: tuple[Delete, ...] = ()
     status: Manifest | None = None
-    events: tuple[Event, ...] = field(default=())
+    events: tuple[Event, ...] = ()
     requeue_after: float | None = None

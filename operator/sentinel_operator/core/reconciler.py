@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
+from sentinel_operator.api.kinds import Kind
+from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
-
-if TYPE_CHECKING:
-    from sentinel_operator.api.config import SentinelConfigSpec
-    from sentinel_operator.api.kinds import Kind
 
 READ = ("get", "list", "watch")
 OWN = ("get", "list", "watch", "create", "patch", "delete")
