@@ -1,0 +1,104 @@
+"""The registry of kinds: everything of a CRD that is not a field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sentinel_operator.api.base import GROUP, VERSION, Model
+from sentinel_operator.api.fields import CEL
+from sentinel_operator.api.sentinelconfig import SentinelConfigSpec, SentinelConfigStatus
+from sentinel_operator.api.sentrymodel import SentryModelSpec, SentryModelStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of `kubectl get`; priority 1 shows with `-o wide`."""
+
+    name: str
+    path: str
+    type: str = "string"
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Paths of the scale subresource."""
+
+    spec_replicas: str = ".spec.replicas"
+    status_replicas: str = ".status.replicas"
+    selector: str = ".status.selector"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of ours."""
+
+    kind: str
+    plural: str
+    spec: type[Model]
+    status: type[Model]
+    short_names: tuple[str, ...]
+    columns: tuple[Column, ...]
+    scale: Scale | None = None
+    namespaced: bool = True
+    rules: tuple[CEL, ...] = ()
+    group: str = GROUP
+    version: str = VERSION
+
+    @property
+    def api_version(self) -> str:
+        """Gives group and version as objects carry them."""
+        return f"{self.group}/{self.version}"
+
+
+def _condition(type_: str, field: str) -> str:
+    return f'.status.conditions[?(@.type=="{type_}")].{field}'
+
+
+READY_COLUMNS = (
+    Column(name="Ready", path=_condition("Ready", "status")),
+    Column(name="Reason", path=_condition("Ready", "reason")),
+)
+NAME_RULE = CEL(
+    "self.metadata.name.size() <= 52",
+    "metadata.name must have at most 52 characters, so that the names of the children fit",
+)
+LABEL_RULE = CEL(
+    "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    "metadata.name must start with a letter and hold only lower-case letters, digits and '-': a Service bears it",
+)
+
+SENTRY_MODEL = Kind(
+    kind="SentryModel",
+    plural="sentrymodels",
+    spec=SentryModelSpec,
+    status=SentryModelStatus,
+    short_names=("sm",),
+    columns=(
+        *READY_COLUMNS,
+        Column(name="Version", path=".status.stable.version"),
+        Column(name="Replicas", path=".status.readyReplicas", type="integer"),
+        Column(name="Phase", path=".status.phase"),
+        Column(name="Revision", path=".status.stable.revision", priority=1),
+        Column(name="Signed-By", path=".status.verification.authority", priority=1),
+        Column(name="URL", path=".status.url", priority=1),
+        Column(name="Message", path=_condition("Ready", "message"), priority=1),
+    ),
+    scale=Scale(),
+    rules=(NAME_RULE, LABEL_RULE),
+)
+SENTINEL_CONFIG = Kind(
+    kind="SentinelConfig",
+    plural="sentinelconfigs",
+    spec=SentinelConfigSpec,
+    status=SentinelConfigStatus,
+    short_names=("sc",),
+    columns=(
+        *READY_COLUMNS,
+        Column(name="Cluster", path=".spec.clusterId"),
+        Column(name="Model-Server", path=".spec.images.modelServer", priority=1),
+    ),
+    namespaced=False,
+    rules=(CEL("self.metadata.name == 'default'", "the one SentinelConfig is named default"),),
+)
+KINDS: tuple[Kind, ...] = (SENTRY_MODEL, SENTINEL_CONFIG)

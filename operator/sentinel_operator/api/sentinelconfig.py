@@ -1,0 +1,37 @@
+"""SentinelConfig: the settings that a cluster's administrator declares; one object, `default`, optional."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sentinel_operator.api.base import Model
+from sentinel_operator.api.conditions import Condition
+from sentinel_operator.api.fields import list_map
+
+
+class Images(Model):
+    """Images of the pods that the operator makes, where a resource names none."""
+
+    fetch: Annotated[str, Field(max_length=512)] = "sentinel.dev/fetch:dev"
+    model_server: Annotated[str, Field(max_length=512)] = "sentinel.dev/model-server:dev"
+
+
+class SentinelConfigSpec(Model):
+    """The operator's settings; a change applies without a restart."""
+
+    cluster_id: Annotated[str, Field(max_length=253)] = ""
+    """Name of this cluster among others."""
+    images: Images = Images()
+    operator_namespace: Annotated[str, Field(max_length=63)] = "sentinel-system"
+    """Namespace whose pods the children's NetworkPolicies admit to the metrics port."""
+    monitoring_namespace: Annotated[str, Field(max_length=63)] = ""
+    """A further namespace admitted to the metrics port (Prometheus)."""
+
+
+class SentinelConfigStatus(Model):
+    """What was observed."""
+
+    observed_generation: Annotated[int, Field(json_schema_extra={"format": "int64"})] = -1
+    conditions: Annotated[list[Condition], Field(max_length=32), list_map("type")] | None = None
