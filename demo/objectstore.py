@@ -1,0 +1,79 @@
+"""The demo's object store: deployed into the cluster, filled with the signed artifacts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+
+ENDPOINT = "http://seaweedfs.object-store.svc:8333"
+"""Where the pods find it."""
+BUCKET = "models"
+MANIFEST = Path(__file__).with_name("object-store.yaml")
+
+# One volume a bucket: the default of seven would exhaust a small store after two buckets.
+_GROWTH = "[master.volume_growth]\ncopy_1 = 1\ncopy_2 = 1\ncopy_3 = 1\ncopy_other = 1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A key pair of the object store."""
+
+    access_key: str
+    secret_key: str
+
+    @classmethod
+    def generate(cls) -> Credentials:
+        """Gives a fresh random pair."""
+        return cls(secrets.token_hex(10), secrets.token_hex(20))
+
+
+def server_secret(*, writer: Credentials, reader: Credentials) -> dict[str, object]:
+    """Gives the Secret with the store's settings: one identity that may write, one that may only read."""
+    identities = [
+        {"name": "writer", "actions": ["Admin"], "credentials": [_as_json(writer)]},
+        {"name": "reader", "actions": [f"Read:{BUCKET}", f"List:{BUCKET}"], "credentials": [_as_json(reader)]},
+    ]
+    return _secret("seaweedfs", "object-store", {"s3.json": json.dumps({"identities": identities}), "master.toml": _GROWTH})
+
+
+def client_secret(namespace: str, reader: Credentials) -> dict[str, object]:
+    """Gives the Secret that a SentryModel names as its credentials."""
+    return _secret(
+        "object-store", namespace, {"AWS_ACCESS_KEY_ID": reader.access_key, "AWS_SECRET_ACCESS_KEY": reader.secret_key}
+    )
+
+
+async def upload(*, endpoint: str, credentials: Credentials, folder: Path, prefix: str) -> int:
+    """Puts every file below the folder at the prefix of the bucket (made when missing); gives the number of bytes."""
+    config = AioConfig(connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 8, "mode": "standard"})
+    total = 0
+    async with get_session().create_client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key,
+        config=config,
+    ) as s3:
+        if BUCKET not in {bucket["Name"] for bucket in (await s3.list_buckets()).get("Buckets", [])}:
+            await s3.create_bucket(Bucket=BUCKET)
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            body = await asyncio.to_thread(path.read_bytes)
+            await s3.put_object(Bucket=BUCKET, Key=f"{prefix}/{path.relative_to(folder).as_posix()}", Body=body)
+            total += len(body)
+    return total
+
+
+def _as_json(credentials: Credentials) -> dict[str, str]:
+    return {"accessKey": credentials.access_key, "secretKey": credentials.secret_key}
+
+
+def _secret(name: str, namespace: str, data: dict[str, str]) -> dict[str, object]:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": data}
