@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ _RELOAD_AT_MOST_EVERY = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the configuration comes from: a kubeconfig where one is named, else the pod's own service account."""
+    """Where the configuration comes from: a kubeconfig where one is named, else the pod's own service account, else
+    (outside of a pod) the files that kubectl would take."""
 
     kubeconfig: Path | None = None
     context: str | None = None
@@ -108,9 +110,8 @@ class Access:
 
 async def _load(source: Source, configuration: client.Configuration) -> None:
     async with asyncio.timeout(_LOAD_TIMEOUT):
-        if source.kubeconfig is None:
+        if source.kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         else:
-            await config.load_kube_config(
-                str(source.kubeconfig), context=source.context, client_configuration=configuration
-            )
+            path = str(source.kubeconfig) if source.kubeconfig else None
+            await config.load_kube_config(path, context=source.context, client_configuration=configuration)

@@ -62,7 +62,8 @@ class Pace:
 class Informer:
     """Runs for as long as its task; `changed` is called for every object that became different, or is gone.
 
-    `synced` is set once the first list is in. For a resource that is not served it waits, and looks again.
+    `synced` is set once the first list is in. For a resource that is not served it waits, and looks again; `settled` is
+    set as soon as either is known.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Informer:
         self.resource = resource
         self.cache = cache
         self.synced = asyncio.Event()
+        self.settled = asyncio.Event()
         self._source, self._changed, self._metrics, self._rng, self._query = source, changed, metrics, rng, query
         self._pace = pace or Pace()
         self._backoff = Backoff(rng, base=self._pace.backoff_base, cap=self._pace.backoff_cap)
@@ -96,6 +98,7 @@ class Informer:
                 await asyncio.sleep(self._backoff.next())
             except NotFound:
                 self._restarted("not_served")
+                self.settled.set()
                 version = None
                 await asyncio.sleep(self._backoff.next())
             except (ApiError, TimeoutError) as error:
@@ -117,6 +120,7 @@ class Informer:
         for raw in (*changed, *gone):
             self._changed(raw)
         self.synced.set()
+        self.settled.set()
         return version
 
     async def _watch(self, version: str) -> str:

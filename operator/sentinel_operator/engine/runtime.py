@@ -1,0 +1,199 @@
+"""Puts the engine together for a list of reconcilers: one informer a resource, one queue and executor a kind."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sentinel_operator.api.kinds import SENTINEL_CONFIG
+from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.reconciler import Reconciler
+from sentinel_operator.engine.access import Access
+from sentinel_operator.engine.backoff import Backoff
+from sentinel_operator.engine.cache import KIND_LABEL, Key, ObjectCache, owner_of
+from sentinel_operator.engine.configsource import NAME, ConfigSource
+from sentinel_operator.engine.controller import Controller, View
+from sentinel_operator.engine.errors import ApiError
+from sentinel_operator.engine.executor import Executor
+from sentinel_operator.engine.informer import Informer
+from sentinel_operator.engine.kube import KubeApi
+from sentinel_operator.engine.leader import Elector, LeaseSettings
+from sentinel_operator.engine.metrics import Metrics
+from sentinel_operator.engine.queue import Lane, WorkQueue
+from sentinel_operator.engine.recorder import EventRecorder
+from sentinel_operator.engine.references import References
+from sentinel_operator.engine.resources import Resource, ResourceTable
+from sentinel_operator.engine.resync import Resync
+from sentinel_operator.engine.supervisor import Supervisor, Task
+from sentinel_operator.engine.transport import Limits, Transport
+
+logger = logging.getLogger(__name__)
+
+MANAGED_BY = ("app.kubernetes.io/managed-by", "sentinel-operator")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeSettings:
+    """What the engine has to be told."""
+
+    election: LeaseSettings
+    workers: int
+    limits: Limits
+    pass_deadline: float
+    resync: float
+
+
+class Runtime:
+    """Everything that runs, ready to be started; nothing is sent before `start`."""
+
+    def __init__(self, access: Access, reconcilers: Sequence[Reconciler[Any]], settings: RuntimeSettings) -> None:
+        self.settings = settings
+        self.rng = random.Random()  # noqa: S311 - jitter
+        self.metrics = Metrics()
+        self.api = KubeApi(Transport(access, metrics=self.metrics, limits=settings.limits))
+        self.elector = Elector(self._lease_api(access), settings.election, rng=self.rng)
+        self.leader_api = self.api.fenced(self.elector)
+        self.metrics.leads(self.elector.elected.is_set)
+        self.recorder = EventRecorder(
+            self.leader_api, instance=settings.election.identity, metrics=self.metrics, clock=time.monotonic
+        )
+        self.informers: dict[Resource, Informer] = {}
+        self._optional = {Resource.of_child(child) for each in reconcilers for child in each.children if child.optional}
+        self._config_cache = ObjectCache()
+        self.config = ConfigSource(self._config_cache, changed=self._config_changed)
+        self.config_informer = self._watch_config()
+        self.table = ResourceTable(Resource.of_child(child) for each in reconcilers for child in each.children)
+        self.controllers = {each.kind.kind: self._controller(each) for each in reconcilers}
+        self.primed = {name: asyncio.Event() for name in self.controllers}
+        self.resync = Resync(self.api, tuple(self.controllers.values()), period=settings.resync, rng=self.rng)
+
+    def start(self, supervisor: Supervisor) -> tuple[Task, list[Task]]:
+        """Starts all but kopf; gives the elector's task, which ends when the lease is lost, and the workers'."""
+        for informer in (self.config_informer, *self.informers.values()):
+            supervisor.keep(f"informer of {informer.resource.plural}", informer.run())
+        supervisor.keep("event recorder", self.recorder.run())
+        supervisor.keep("resync", self.resync.run())
+        for name in self.controllers:
+            _ = supervisor.start(f"{name} priming", self._prime(name), may_end=True)
+        workers = [
+            supervisor.start(f"{name} worker {number}", self._work(name, controller))
+            for name, controller in self.controllers.items()
+            for number in range(self.settings.workers)
+        ]
+        return supervisor.start("leader election", self.elector.run()), workers
+
+    @property
+    def synced(self) -> bool:
+        """Tells whether every cache is as the cluster was when it was first listed."""
+        return all(event.is_set() for event in self.primed.values())
+
+    def shut_down_queues(self) -> None:
+        """Hands out no more keys."""
+        for controller in self.controllers.values():
+            controller.queue.shut_down()
+
+    async def drained(self) -> None:
+        """Waits until no pass is under way. The caller bounds the time."""
+        for controller in self.controllers.values():
+            await controller.queue.drained()
+
+    async def _work(self, name: str, controller: Controller) -> None:
+        await self.primed[name].wait()
+        await controller.work(self.elector.elected)
+
+    async def _prime(self, name: str) -> None:
+        """Lets the workers of a kind begin once its caches are full; kopf tells nobody when it has listed a kind."""
+        controller = self.controllers[name]
+        await self.config_informer.settled.wait()
+        for resource in controller.view.children:
+            informer = self.informers[resource]
+            await (informer.settled if resource in self._optional else informer.synced).wait()
+        items, version = await self._listed(controller.view.resource)
+        controller.view.primary.replace(items, version)
+        for key in controller.view.primary:
+            controller.queue.add(key, Lane.RESYNC)
+        self.primed[name].set()
+
+    async def _listed(self, resource: Resource) -> tuple[list[Manifest], str]:
+        """Lists as soon as that is possible: the CRD may not be there yet."""
+        backoff = Backoff(self.rng)
+        while True:
+            try:
+                return await self.api.list(resource)
+            except ApiError as error:
+                logger.info("cannot list %s yet: %s", resource.plural, error)
+                await asyncio.sleep(backoff.next())
+
+    def _controller(self, reconciler: Reconciler[Any]) -> Controller:
+        resource = Resource.of_kind(reconciler.kind)
+        primary = ObjectCache()
+        children = {Resource.of_child(child) for child in reconciler.children}
+        view = View(resource, primary, {child: self._informer(child).cache for child in children})
+        executor = Executor(
+            self.leader_api,
+            resource=resource,
+            primary=primary,
+            table=self.table,
+            caches=view.children,
+            recorder=self.recorder,
+        )
+        queue: WorkQueue[Key] = WorkQueue(
+            timers=asyncio.get_running_loop(), metrics=self.metrics.queue(resource.kind), rng=self.rng
+        )
+        return Controller(
+            reconciler,
+            view,
+            queue=queue,
+            executor=executor,
+            references=References(self.api, self.table, clock=time.monotonic),
+            config=self.config.current,
+            now=functools.partial(datetime.now, UTC),
+            metrics=self.metrics,
+            deadline=self.settings.pass_deadline,
+        )
+
+    def _informer(self, resource: Resource) -> Informer:
+        if resource not in self.informers:
+            self.informers[resource] = Informer(
+                self.api,
+                resource,
+                cache=ObjectCache(),
+                changed=self._child_changed,
+                metrics=self.metrics,
+                rng=self.rng,
+                query=(("labelSelector", f"{'='.join(MANAGED_BY)},{KIND_LABEL}"),),
+            )
+        return self.informers[resource]
+
+    def _child_changed(self, raw: Manifest) -> None:
+        owner = owner_of(raw)
+        controller = self.controllers.get(owner.kind) if owner else None
+        if owner is not None and controller is not None:
+            controller.child_changed(owner)
+
+    def _watch_config(self) -> Informer:
+        return Informer(
+            self.api,
+            Resource.of_kind(SENTINEL_CONFIG),
+            cache=self._config_cache,
+            changed=self.config.seen,
+            metrics=self.metrics,
+            rng=self.rng,
+            query=(("fieldSelector", f"metadata.name={NAME}"),),
+        )
+
+    def _config_changed(self) -> None:
+        for controller in self.controllers.values():
+            controller.enqueue_all()
+
+    def _lease_api(self, access: Access) -> KubeApi:
+        """A client of its own for the lease: however slow all else is, a renewal never waits for a free slot."""
+        limits = Limits(timeout=self.settings.election.deadline / 2, concurrency=2)
+        return KubeApi(Transport(access, metrics=self.metrics, limits=limits))
