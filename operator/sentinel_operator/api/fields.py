@@ -9,15 +9,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, GetJsonSchemaHandler
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 
-DURATION = r"^([0-9]+(ms|s|m|h))+$"
-QUANTITY = r"^[+-]?([0-9]+|[0-9]+\.[0-9]*|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$"
+from sentinel_operator.api.rules import CEL, Rules, matching, rules
+
+DURATION = r"^([0-9]{1,5}(ms|s|m|h)){1,4}$"  # bounded, so that CEL's duration() cannot overflow
+QUANTITY = r"^([0-9]+|[0-9]+\.[0-9]*|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$"
+PERCENT = r"^([0-9]|[1-9][0-9]|100)%$"
 DIGEST = r"^sha256:[0-9a-f]{64}$"
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+RELATIVE_PATH = r"^[^/].*$"
+LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # typing hashes the members of an Annotated
@@ -32,28 +38,7 @@ class Extension:
         schema = handler(core)
         if "$ref" in schema:
             schema = {"allOf": [schema]}
-        added = copy.deepcopy(dict(self.keywords))
-        rules = schema.get("x-kubernetes-validations", []) + added.pop("x-kubernetes-validations", [])
-        return {**schema, **added, **({"x-kubernetes-validations": rules} if rules else {})}
-
-
-@dataclass(frozen=True, slots=True)
-class CEL:
-    """One validation rule that the API server evaluates. Source: apiextensions `x-kubernetes-validations`."""
-
-    rule: str
-    message: str
-    field_path: str = ""
-
-    def as_schema(self) -> dict[str, str]:
-        """Gives the rule as it stands in a CRD."""
-        out = {"rule": self.rule, "message": self.message}
-        return {**out, "fieldPath": self.field_path} if self.field_path else out
-
-
-def rules(*cel: CEL) -> Extension:
-    """Marks a field or a model with CEL rules."""
-    return Extension({"x-kubernetes-validations": [rule.as_schema() for rule in cel]})
+        return {**schema, **copy.deepcopy(dict(self.keywords))}
 
 
 def list_map(*keys: str) -> Extension:
@@ -83,6 +68,14 @@ def open_items() -> Extension:
     )
 
 
+LATE_DEFAULT = "x-sentinel-late-default"
+
+
+def late_default() -> Extension:
+    """Marks a default that changes from release to release: the CRD leaves it out, so that no stored object keeps it."""
+    return Extension({LATE_DEFAULT: True})
+
+
 _UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 
 
@@ -105,34 +98,125 @@ _SUFFIX = {
 
 
 def quantity(value: str | float) -> Decimal:
-    """Turns a Kubernetes quantity (`250m`, `1Gi`, 2) into its exact number of base units; raises ValueError."""
+    """Turns a Kubernetes quantity (`250m`, `1Gi`, 2), never a negative one, into its number; raises ValueError."""
     text = str(value)
     if not re.fullmatch(QUANTITY, text):
         raise ValueError(f"{text!r} is no quantity; use a number with an optional suffix, such as 250m, 2 or 1Gi")
-    number, suffix = re.fullmatch(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([A-Za-z]*)", text).groups()  # type: ignore[union-attr]
+    number, suffix = re.fullmatch(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)([A-Za-z]*)", text).groups()  # type: ignore[union-attr]
     return Decimal(number) * _SUFFIX[suffix]
 
 
-def _check_quantity(value: str | int) -> str | int:
-    quantity(value)
+def _scalar(value: Any) -> Any:
+    # One error for the union, not one for each of its members; floats and booleans are refused as the API server does.
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise PydanticCustomError("int_or_string", "must be of type integer or string")
     return value
 
 
-Duration = Annotated[str, Field(pattern=DURATION, max_length=32)]
+def _int_or_string(**keywords: Any) -> Extension:
+    return Extension({"x-kubernetes-int-or-string": True, **keywords})
+
+
+def _is_quantity(value: str | int) -> bool:
+    return value >= 0 if isinstance(value, int) else re.fullmatch(QUANTITY, value) is not None
+
+
+def _is_percent(value: str | int) -> bool:
+    return value >= 0 if isinstance(value, int) else re.fullmatch(PERCENT, value) is not None
+
+
+def between(low: str, high: str) -> Rules:
+    """Marks a string as a duration within bounds."""
+    return rules(
+        CEL(
+            rule=f"self.matches(r'{DURATION}') "
+            f"&& duration(self) >= duration('{low}') && duration(self) <= duration('{high}')",
+            message=f"must be a duration from {low} to {high}, such as 30s or 1m30s",
+            holds=lambda value: (
+                re.fullmatch(DURATION, value) is not None and seconds(low) <= seconds(value) <= seconds(high)
+            ),
+        )
+    )
+
+
+def relative_path() -> Rules:
+    """Marks a path that cannot leave the folder that it is relative to."""
+    return rules(
+        CEL(
+            rule=f"self.matches(r'{RELATIVE_PATH}') && !self.matches(r'(^|/)[.][.](/|$)')",
+            message="must be a relative path without '..'",
+            holds=lambda value: re.fullmatch(RELATIVE_PATH, value) is not None and ".." not in value.split("/"),
+        )
+    )
+
+
+Duration = Annotated[str, Field(max_length=32), between("1s", "24h")]
 Quantity = Annotated[
     int | str,
-    AfterValidator(_check_quantity),
-    Extension({"x-kubernetes-int-or-string": True, "pattern": QUANTITY, "maxLength": 32}),
+    BeforeValidator(_scalar),
+    _int_or_string(maxLength=32),
+    rules(
+        CEL(
+            rule=f"type(self) == int ? self >= 0 : self.matches(r'{QUANTITY}')",
+            message="must be a quantity, such as 250m, 2 or 1Gi",
+            holds=_is_quantity,
+        )
+    ),
 ]
 IntOrPercent = Annotated[
-    int | Annotated[str, Field(pattern=r"^([0-9]|[1-9][0-9]|100)%$")],
-    Extension({"x-kubernetes-int-or-string": True, "maxLength": 4}),
+    int | str,
+    BeforeValidator(_scalar),
+    _int_or_string(maxLength=4),
+    rules(
+        CEL(
+            rule=f"type(self) == int ? self >= 0 : self.matches(r'{PERCENT}')",
+            message="must be a number of pods or a percentage from 0% to 100%, such as 1 or 25%",
+            holds=_is_percent,
+        )
+    ),
 ]
-Digest = Annotated[str, Field(pattern=DIGEST, max_length=71)]
-Name = Annotated[str, Field(pattern=DNS_SUBDOMAIN, min_length=1, max_length=253)]
-Label = Annotated[str, Field(pattern=DNS_LABEL, min_length=1, max_length=63)]
+Digest = Annotated[
+    str, Field(max_length=71), rules(matching(DIGEST, "must be sha256: and 64 lower-case hexadecimal digits"))
+]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    rules(matching(DNS_SUBDOMAIN, "must be the name of an object: lower-case letters, digits, '-' and '.'")),
+]
+Label = Annotated[
+    str,
+    Field(min_length=1, max_length=63),
+    rules(matching(DNS_LABEL, "must hold only lower-case letters, digits and '-', and neither start nor end with '-'")),
+]
+ImageName = Annotated[
+    str, Field(min_length=1, max_length=512), rules(matching(r"^[^\s]+$", "must be the reference of an image"))
+]
+Path = Annotated[str, Field(min_length=1, max_length=1024), relative_path()]
 ShortText = Annotated[str, Field(max_length=256)]
 Text = Annotated[str, Field(max_length=1024)]
-LabelMap = Annotated[dict[str, Annotated[str, Field(max_length=256)]], Field(max_length=64)]
+LabelMap = Annotated[
+    dict[str, Annotated[str, Field(max_length=63)]],
+    Field(max_length=64),
+    rules(
+        CEL(
+            rule=f"self.all(key, key.matches(r'{LABEL_KEY}') && self[key].matches(r'{LABEL_VALUE}'))",
+            message="must hold valid label names and values",
+            holds=lambda value: all(
+                re.fullmatch(LABEL_KEY, key) and re.fullmatch(LABEL_VALUE, text) for key, text in value.items()
+            ),
+        )
+    ),
+]
+AnnotationMap = Annotated[
+    dict[str, Annotated[str, Field(max_length=4096)]],
+    Field(max_length=64),
+    rules(
+        CEL(
+            rule=f"self.all(key, key.matches(r'{LABEL_KEY}'))",
+            message="must hold valid annotation names",
+            holds=lambda value: all(re.fullmatch(LABEL_KEY, key) for key in value),
+        )
+    ),
+]
 OpenObject = Annotated[dict[str, Any], open_object()]
 OpenList = Annotated[list[dict[str, Any]], Field(max_length=64), open_items()]

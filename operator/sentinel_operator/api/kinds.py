@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sentinel_operator.api.base import GROUP, VERSION, Model
-from sentinel_operator.api.fields import CEL
+from sentinel_operator.api.rules import CEL
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec, SentinelConfigStatus
 from sentinel_operator.api.sentrymodel import SentryModelSpec, SentryModelStatus
 
@@ -60,12 +61,19 @@ READY_COLUMNS = (
     Column(name="Reason", path=_condition("Ready", "reason")),
 )
 NAME_RULE = CEL(
-    "self.metadata.name.size() <= 52",
-    "metadata.name must have at most 52 characters, so that the names of the children fit",
+    rule="self.metadata.name.size() <= 52",
+    message="metadata.name must have at most 52 characters, so that the names of the children fit",
+    holds=lambda raw: len(raw["metadata"]["name"]) <= 52,
 )
 LABEL_RULE = CEL(
-    "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-    "metadata.name must start with a letter and hold only lower-case letters, digits and '-': a Service bears it",
+    rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    message="metadata.name must start with a letter and hold only lower-case letters, digits and '-', as a Service's",
+    holds=lambda raw: re.fullmatch("^[a-z]([-a-z0-9]*[a-z0-9])?$", raw["metadata"]["name"]) is not None,
+)
+DEFAULT_RULE = CEL(
+    rule="self.metadata.name == 'default'",
+    message="metadata.name must be default: there is one SentinelConfig",
+    holds=lambda raw: raw["metadata"]["name"] == "default",
 )
 
 SENTRY_MODEL = Kind(
@@ -99,6 +107,6 @@ SENTINEL_CONFIG = Kind(
         Column(name="Model-Server", path=".spec.images.modelServer", priority=1),
     ),
     namespaced=False,
-    rules=(CEL("self.metadata.name == 'default'", "the one SentinelConfig is named default"),),
+    rules=(DEFAULT_RULE,),
 )
 KINDS: tuple[Kind, ...] = (SENTRY_MODEL, SENTINEL_CONFIG)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.fields import (
-    CEL,
+    AnnotationMap,
     Duration,
     IntOrPercent,
+    Label,
     LabelMap,
     Name,
     OpenList,
@@ -18,8 +20,22 @@ from sentinel_operator.api.fields import (
     Quantity,
     ShortText,
     list_map,
-    rules,
 )
+from sentinel_operator.api.rules import CEL, exactly_one, matching, rules
+
+DATA_KEY = rules(matching(r"^[-._a-zA-Z0-9]+$", "must be a key: letters, digits, '-', '_' and '.'"))
+OWN_LABELS = r"^(sentinel[.]dev/.*|app[.]kubernetes[.]io/(name|instance|component|managed-by))$"
+ChildLabels = Annotated[
+    LabelMap,
+    rules(
+        CEL(
+            rule=f"!self.exists(key, key.matches(r'{OWN_LABELS}'))",
+            message="must leave sentinel.dev/* and app.kubernetes.io/name, instance, component and managed-by alone: "
+            "the operator finds its objects by them",
+            holds=lambda value: not any(re.fullmatch(OWN_LABELS, key) for key in value),
+        )
+    ),
+]
 
 
 class SecretRef(Model):
@@ -32,23 +48,36 @@ class SecretKeyRef(Model):
     """Names one key of a Secret in the object's own namespace."""
 
     name: Name
-    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    key: Annotated[str, Field(min_length=1, max_length=253), DATA_KEY]
 
 
 class ConfigMapKeyRef(Model):
     """Names one key of a ConfigMap in the object's own namespace; its content is copied into the revision."""
 
     name: Name
-    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    key: Annotated[str, Field(min_length=1, max_length=253), DATA_KEY]
 
 
 class EnvVar(Model):
     """An environment variable of the container."""
 
-    name: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")]
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=256),
+        rules(matching(r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", "must be the name of an environment variable")),
+    ]
     value: Annotated[str, Field(max_length=4096)] = ""
     value_from: OpenObject | None = None
     """As in a Pod: secretKeyRef, configMapKeyRef, fieldRef or resourceFieldRef."""
+
+
+ENV_RULES = rules(
+    CEL(
+        rule="self.value == '' || !has(self.valueFrom)",
+        message="set only one of value and valueFrom",
+        holds=lambda value: value.value == "" or value.value_from is None,
+    )
+)
 
 
 class Resources(Model):
@@ -61,8 +90,10 @@ class Resources(Model):
 class Volume(Model):
     """An extra volume and where the container sees it."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
-    mount_path: Annotated[str, Field(min_length=1, max_length=512)]
+    name: Label
+    mount_path: Annotated[
+        str, Field(min_length=1, max_length=512), rules(matching(r"^/[^:]*$", "must be an absolute path without ':'"))
+    ]
     read_only: bool = True
     source: OpenObject
     """The volume's source as in a Pod, for example {configMap: {name: extra}}."""
@@ -71,8 +102,8 @@ class Volume(Model):
 class Pod(Model):
     """What the pods of a component may say beyond what the operator sets."""
 
-    labels: LabelMap | None = None
-    annotations: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64)] | None = None
+    labels: ChildLabels | None = None
+    annotations: AnnotationMap | None = None
     node_selector: LabelMap | None = None
     tolerations: OpenList | None = None
     affinity: OpenObject | None = None
@@ -85,7 +116,7 @@ class Pod(Model):
     image_pull_secrets: Annotated[list[SecretRef], Field(max_length=16), list_map("name")] | None = None
     resources: Resources | None = None
     """Absent: requests 250m CPU and 256Mi memory, limit 1Gi memory."""
-    env: Annotated[list[EnvVar], Field(max_length=64), list_map("name")] | None = None
+    env: Annotated[list[Annotated[EnvVar, ENV_RULES]], Field(max_length=64), list_map("name")] | None = None
     volumes: Annotated[list[Volume], Field(max_length=32), list_map("name")] | None = None
     security_context: OpenObject | None = None
     """The pod's securityContext; absent: non-root, seccomp RuntimeDefault."""
@@ -108,9 +139,19 @@ class Encryption(Model):
 class ObjectStore(Model):
     """Where objects lie, one shape everywhere."""
 
-    uri: Annotated[str, Field(min_length=6, max_length=1024, pattern=r"^s3://[a-z0-9][-.a-z0-9]{1,61}[a-z0-9](/.*)?$")]
+    uri: Annotated[
+        str,
+        Field(min_length=6, max_length=1024),
+        rules(
+            matching(r"^s3://[a-z0-9][-.a-z0-9]{1,61}[a-z0-9](/.*)?$", "must be s3://bucket/key or s3://bucket/prefix/")
+        ),
+    ]
     """s3://bucket/key of a file, or s3://bucket/prefix/ of a directory."""
-    endpoint: Annotated[str, Field(max_length=512, pattern=r"^(https?://[^/?#]+)?/?$")] = ""
+    endpoint: Annotated[
+        str,
+        Field(max_length=512),
+        rules(matching(r"^(https?://[^/?#]+/?)?$", "must be http://host:port or https://host:port, without a path")),
+    ] = ""
     """Base address of an S3-compatible service; absent: AWS of the region."""
     region: Annotated[str, Field(max_length=64)] = "us-east-1"
     credentials_secret_ref: SecretRef | None = None
@@ -136,6 +177,15 @@ class Auth(Model):
     jwt: Jwt | None = None
 
 
+AUTH_RULES = rules(
+    exactly_one(
+        "apiKeysSecretRef",
+        "jwt",
+        message="set exactly one of spec.access.auth.apiKeysSecretRef and spec.access.auth.jwt",
+    )
+)
+
+
 class RateLimit(Model):
     """Token bucket for each client; beyond it 429 with Retry-After."""
 
@@ -152,18 +202,7 @@ class Tls(Model):
 class Access(Model):
     """Who may call what listens, and how often."""
 
-    auth: (
-        Annotated[
-            Auth,
-            rules(
-                CEL(
-                    "has(self.apiKeysSecretRef) != has(self.jwt)",
-                    "set exactly one of spec.access.auth.apiKeysSecretRef and spec.access.auth.jwt",
-                )
-            ),
-        ]
-        | None
-    ) = None
+    auth: Annotated[Auth, AUTH_RULES] | None = None
     rate_limit: RateLimit | None = None
     tls: Tls | None = None
 

@@ -8,14 +8,16 @@ from pydantic import Field
 
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.conditions import Condition
-from sentinel_operator.api.fields import list_map
+from sentinel_operator.api.fields import ImageName, late_default, list_map
 
 
 class Images(Model):
     """Images of the pods that the operator makes, where a resource names none."""
 
-    fetch: Annotated[str, Field(max_length=512)] = "sentinel.dev/fetch:dev"
-    model_server: Annotated[str, Field(max_length=512)] = "sentinel.dev/model-server:dev"
+    fetch: Annotated[ImageName, late_default()] = "sentinel.dev/fetch:dev"
+    """Absent: the image of the operator's own release."""
+    model_server: Annotated[ImageName, late_default()] = "sentinel.dev/model-server:dev"
+    """Absent: the image of the operator's own release."""
 
 
 class SentinelConfigSpec(Model):

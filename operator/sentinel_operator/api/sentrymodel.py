@@ -6,201 +6,35 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from sentinel_operator.api.artifact import ModelArtifact
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.conditions import Condition, Decision
 from sentinel_operator.api.fields import (
-    CEL,
-    Digest,
+    AnnotationMap,
     Duration,
+    ImageName,
     IntOrPercent,
-    LabelMap,
     Name,
     OpenObject,
-    Quantity,
     ShortText,
     Text,
+    between,
     list_atomic,
     list_map,
     list_set,
     open_items,
-    rules,
+    relative_path,
 )
 from sentinel_operator.api.pod import (
     Access,
-    ConfigMapKeyRef,
+    ChildLabels,
     Disruption,
-    ObjectStore,
     Pod,
-    SecretKeyRef,
 )
+from sentinel_operator.api.rules import CEL, exactly_one, matching, required_when, rules
 
 Task = Literal["TextClassification", "TabularClassification", "Embedding", "Generic"]
 Dtype = Literal["float32", "float64", "int32", "int64", "bool", "string"]
-
-
-# ---------------------------------------------------------------------------------------------- the artifact
-
-
-class Https(Model):
-    """A file behind HTTPS."""
-
-    url: Annotated[str, Field(max_length=2048, pattern=r"^https://[^\s]+$")]
-    ca_bundle: ConfigMapKeyRef | None = None
-
-
-class Pvc(Model):
-    """A file or directory on a PersistentVolumeClaim of the same namespace, mounted read-only."""
-
-    claim_name: Name
-    path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^/].*$")]
-    """Path below the claim's root."""
-
-
-class Image(Model):
-    """A file or directory baked into an image that the pod runs once to copy it out."""
-
-    reference: Annotated[str, Field(min_length=1, max_length=512)]
-    path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^/.*$")]
-
-
-class Source(Model):
-    """Where the artifact comes from; the pods fetch it under their own identity."""
-
-    type: Literal["ObjectStore", "Https", "Pvc", "Image"] = "ObjectStore"
-    object_store: ObjectStore | None = None
-    https: Https | None = None
-    pvc: Pvc | None = None
-    image: Image | None = None
-
-
-SOURCE_RULES = rules(
-    *(
-        CEL(
-            f"self.type != '{kind}' || has(self.{member})",
-            f"spec.model.source.{member} is required when spec.model.source.type is {kind}",
-        )
-        for kind, member in (("ObjectStore", "objectStore"), ("Https", "https"), ("Pvc", "pvc"), ("Image", "image"))
-    ),
-    CEL(
-        "[has(self.objectStore), has(self.https), has(self.pvc), has(self.image)].filter(set, set).size() <= 1",
-        "set only the member of spec.model.source that spec.model.source.type names",
-    ),
-)
-
-
-class Key(Model):
-    """A public key that the signature must match: exactly one of pem and secretRef."""
-
-    pem: Annotated[str, Field(max_length=16384)] | None = None
-    secret_ref: SecretKeyRef | None = None
-
-
-class Certificate(Model):
-    """Signing certificates under this CA chain are accepted: exactly one of pem and secretRef."""
-
-    pem: Annotated[str, Field(max_length=65536)] | None = None
-    secret_ref: SecretKeyRef | None = None
-
-
-class KeylessIdentity(Model):
-    """Who must have signed, as issuer and subject of the certificate; each a value or a regular expression (RE2)."""
-
-    issuer: ShortText | None = None
-    issuer_reg_exp: ShortText | None = None
-    subject: ShortText | None = None
-    subject_reg_exp: ShortText | None = None
-
-
-IDENTITY_RULES = rules(
-    CEL("has(self.issuer) != has(self.issuerRegExp)", "set exactly one of issuer and issuerRegExp"),
-    CEL("has(self.subject) != has(self.subjectRegExp)", "set exactly one of subject and subjectRegExp"),
-)
-
-
-class Keyless(Model):
-    """Signatures by short-lived certificates; verified offline against the trust root."""
-
-    identities: Annotated[
-        list[Annotated[KeylessIdentity, IDENTITY_RULES]], Field(min_length=1, max_length=16), list_atomic()
-    ]
-    trust_root: ConfigMapKeyRef
-    """sigstore TrustedRoot JSON."""
-
-
-class Authority(Model):
-    """One signer that is trusted."""
-
-    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
-    key: (
-        Annotated[
-            Key, rules(CEL("has(self.pem) != has(self.secretRef)", "set exactly one of pem and secretRef in key"))
-        ]
-        | None
-    ) = None
-    certificate: (
-        Annotated[
-            Certificate,
-            rules(
-                CEL(
-                    "has(self.pem) != has(self.secretRef)",
-                    "set exactly one of pem and secretRef in certificate",
-                )
-            ),
-        ]
-        | None
-    ) = None
-    keyless: Keyless | None = None
-
-
-AUTHORITY_RULES = rules(
-    CEL(
-        "[has(self.key), has(self.certificate), has(self.keyless)].filter(set, set).size() == 1",
-        "set exactly one of key, certificate and keyless in each of spec.model.verify.authorities",
-    )
-)
-
-
-class Verify(Model):
-    """Which signatures the artifact must carry before it is served."""
-
-    mode: Literal["Enforce", "Warn"] = "Enforce"
-    """Enforce refuses the artifact; Warn serves it and says so in the condition ModelVerified."""
-    authorities: Annotated[
-        list[Annotated[Authority, AUTHORITY_RULES]], Field(min_length=1, max_length=8), list_map("name")
-    ]
-    """The signature of any one of them suffices."""
-
-
-class Cache(Model):
-    """A copy from which a pod starts when storage cannot be reached; digest and signature are checked again."""
-
-    type: Literal["None", "Pvc", "NodePath"] = "None"
-    claim_name: Name | None = None
-    path: Annotated[str, Field(max_length=512, pattern=r"^/[^:]*$")] | None = None
-    max_bytes: Quantity = "20Gi"
-
-
-CACHE_RULES = rules(
-    CEL("self.type != 'Pvc' || has(self.claimName)", "spec.model.cache.claimName is required when its type is Pvc"),
-    CEL("self.type != 'NodePath' || has(self.path)", "spec.model.cache.path is required when its type is NodePath"),
-)
-
-
-class ModelArtifact(Model):
-    """What is served: its name for people, where it lies, what it must be, and who must have signed it."""
-
-    version: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$")]
-    """A person's name for this version, for example 1.0.0."""
-    metadata: Annotated[dict[str, ShortText], Field(max_length=32)] | None = None
-    """Free facts, for example accuracy: "0.94"."""
-    format: Literal["ONNX"] = "ONNX"
-    source: Annotated[Source, SOURCE_RULES]
-    digest: Digest | None = None
-    """sha256 of the file, or of the canonical manifest of the directory (`kubectl sentinel digest PATH` prints it)."""
-    verify: Verify | None = None
-    max_bytes: Quantity = "20Gi"
-    """A larger artifact is refused."""
-    cache: Annotated[Cache, CACHE_RULES] | None = None
 
 
 # ---------------------------------------------------------------------------------------------- the schema
@@ -220,11 +54,11 @@ class Schema(Model):
     """What goes in and what comes out. A model that disagrees is refused before it gets traffic."""
 
     task: Task = "Generic"
-    features: Annotated[list[Feature], Field(max_length=1024), list_atomic()] | None = None
+    features: Annotated[list[Feature], Field(min_length=1, max_length=1024), list_atomic()] | None = None
     """Inputs in the model's order (TabularClassification)."""
     labels: Annotated[list[ShortText], Field(min_length=1, max_length=4096), list_atomic()] | None = None
     """Classes in the model's order."""
-    tokenizer: Annotated[str, Field(max_length=256, pattern=r"^[^/].*$")] = "tokenizer.json"
+    tokenizer: Annotated[str, Field(max_length=256), relative_path()] = "tokenizer.json"
     """Path inside the artifact (text tasks)."""
     max_tokens: Annotated[int, Field(ge=1, le=8192)] = 256
     """Longer texts are cut after this many tokens."""
@@ -241,13 +75,17 @@ class Schema(Model):
 
 
 SCHEMA_RULES = rules(
-    CEL(
-        "self.task != 'TabularClassification' || (has(self.features) && self.features.size() > 0)",
-        "spec.schema.features is required when spec.schema.task is TabularClassification",
+    required_when(
+        "task",
+        ("TabularClassification",),
+        "features",
+        message="spec.schema.features is required when spec.schema.task is TabularClassification",
     ),
-    CEL(
-        "!(self.task in ['TextClassification', 'TabularClassification']) || has(self.labels)",
-        "spec.schema.labels is required when spec.schema.task is a classification",
+    required_when(
+        "task",
+        ("TextClassification", "TabularClassification"),
+        "labels",
+        message="spec.schema.labels is required when spec.schema.task is a classification",
     ),
 )
 
@@ -259,23 +97,29 @@ class BatchingSpec(Model):
     """Requests that arrive together run together. maxSize 1 turns it off, where outputs must be bit-stable."""
 
     max_size: Annotated[int, Field(ge=1, le=1024)] = 32
-    max_delay: Duration = "5ms"
+    max_delay: Annotated[str, Field(max_length=32), between("1ms", "1s")] = "5ms"
 
 
 class Gpu(Model):
     """GPUs of each pod."""
 
     count: Annotated[int, Field(ge=1, le=64)] = 1
-    resource_name: Annotated[str, Field(min_length=3, max_length=253, pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")] = (
-        "nvidia.com/gpu"
-    )
+    resource_name: Annotated[
+        str,
+        Field(min_length=3, max_length=253),
+        rules(
+            matching(
+                r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$", "must be the name of an extended resource, such as nvidia.com/gpu"
+            )
+        ),
+    ] = "nvidia.com/gpu"
 
 
 class Runtime(Model):
     """How the model runs."""
 
     engine: Literal["OnnxRuntime"] = "OnnxRuntime"
-    image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    image: ImageName | None = None
     """Absent: the operator's default for the engine."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """Threads of one inference."""
@@ -313,12 +157,18 @@ class Autoscaling(Model):
 
 
 AUTOSCALING_RULES = rules(
-    CEL("self.min <= self.max", "spec.autoscaling.min must not be greater than spec.autoscaling.max")
+    CEL(
+        rule="self.min <= self.max",
+        message="spec.autoscaling.min must not be greater than spec.autoscaling.max",
+        holds=lambda value: value.min <= value.max,
+        field="min",
+    )
 )
 DISRUPTION_RULES = rules(
-    CEL(
-        "has(self.minAvailable) != has(self.maxUnavailable)",
-        "set exactly one of spec.disruption.minAvailable and spec.disruption.maxUnavailable",
+    exactly_one(
+        "minAvailable",
+        "maxUnavailable",
+        message="set exactly one of spec.disruption.minAvailable and spec.disruption.maxUnavailable",
     )
 )
 
@@ -327,7 +177,7 @@ class ServiceSpec(Model):
     """The Service before the pods."""
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
-    annotations: LabelMap | None = None
+    annotations: AnnotationMap | None = None
 
 
 class ParentRef(Model):
@@ -338,14 +188,26 @@ class ParentRef(Model):
     section_name: Name | None = None
 
 
+Hostname = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    rules(
+        matching(
+            r"^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+            "must be a host name, such as models.example.org or *.example.org",
+        )
+    ),
+]
+
+
 class Gateway(Model):
     """The HTTPRoute before the Service."""
 
     parent_refs: Annotated[list[ParentRef], Field(min_length=1, max_length=8), list_atomic()]
-    hostnames: (
-        Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(max_length=16), list_set()] | None
-    ) = None
-    path_prefix: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^/.*$")] = "/"
+    hostnames: Annotated[list[Hostname], Field(max_length=16), list_set()] | None = None
+    path_prefix: Annotated[
+        str, Field(min_length=1, max_length=256), rules(matching(r"^/[^?#]*$", "must start with '/'"))
+    ] = "/"
 
 
 class Routing(Model):
@@ -356,9 +218,11 @@ class Routing(Model):
 
 
 ROUTING_RULES = rules(
-    CEL(
-        "self.provider != 'Gateway' || has(self.gateway)",
-        "spec.routing.gateway is required when spec.routing.provider is Gateway",
+    required_when(
+        "provider",
+        ("Gateway",),
+        "gateway",
+        message="spec.routing.gateway is required when spec.routing.provider is Gateway",
     )
 )
 
@@ -376,6 +240,16 @@ class Rollout(Model):
     revision_history_limit: Annotated[int, Field(ge=1, le=50)] = 10
 
 
+ROLLOUT_RULES = rules(
+    CEL(
+        rule="!(string(self.maxSurge) in ['0', '0%'] && string(self.maxUnavailable) in ['0', '0%'])",
+        message="spec.rollout.maxSurge and spec.rollout.maxUnavailable must not both be 0: nothing could move",
+        holds=lambda value: not {str(value.max_surge), str(value.max_unavailable)} <= {"0", "0%"},
+        field="maxSurge",
+    )
+)
+
+
 class SentryModelSpec(Model):
     """A model served, and every new version delivered safely."""
 
@@ -390,8 +264,8 @@ class SentryModelSpec(Model):
     service: ServiceSpec = ServiceSpec()
     access: Access | None = None
     routing: Annotated[Routing, ROUTING_RULES] = Routing()
-    rollout: Rollout = Rollout()
-    labels: LabelMap | None = None
+    rollout: Annotated[Rollout, ROLLOUT_RULES] = Rollout()
+    labels: ChildLabels | None = None
     """Put on every child (cost allocation)."""
     pod: Pod = Pod()
     suspend: bool = False

@@ -1,0 +1,212 @@
+"""The artifact of a model: where it lies, what it must be, and who must have signed it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sentinel_operator.api.base import Model
+from sentinel_operator.api.fields import (
+    Digest,
+    ImageName,
+    Label,
+    Name,
+    Path,
+    Quantity,
+    ShortText,
+    list_atomic,
+    list_map,
+)
+from sentinel_operator.api.pod import ConfigMapKeyRef, ObjectStore, SecretKeyRef
+from sentinel_operator.api.rules import CEL, at_most_one, exactly_one, matching, required_when, rules
+
+
+class Https(Model):
+    """A file behind HTTPS."""
+
+    url: Annotated[
+        str, Field(max_length=2048), rules(matching(r"^https://[^\s/]+/[^\s]+$", "must be https://host/path"))
+    ]
+    ca_bundle: ConfigMapKeyRef | None = None
+
+
+class Pvc(Model):
+    """A file or directory on a PersistentVolumeClaim of the same namespace, mounted read-only."""
+
+    claim_name: Name
+    path: Path
+    """Path below the claim's root."""
+
+
+class Image(Model):
+    """A file or directory baked into an image that the pod runs once to copy it out."""
+
+    reference: ImageName
+    path: Annotated[str, Field(min_length=1, max_length=1024), rules(matching(r"^/.*$", "must be an absolute path"))]
+
+
+class Source(Model):
+    """Where the artifact comes from; the pods fetch it under their own identity."""
+
+    type: Literal["ObjectStore", "Https", "Pvc", "Image"] = "ObjectStore"
+    object_store: ObjectStore | None = None
+    https: Https | None = None
+    pvc: Pvc | None = None
+    image: Image | None = None
+
+
+SOURCE_RULES = rules(
+    *(
+        required_when(
+            "type",
+            (choice,),
+            member,
+            message=f"spec.model.source.{member} is required when spec.model.source.type is {choice}",
+        )
+        for choice, member in (("ObjectStore", "objectStore"), ("Https", "https"), ("Pvc", "pvc"), ("Image", "image"))
+    ),
+    at_most_one(
+        "objectStore",
+        "https",
+        "pvc",
+        "image",
+        message="set only the member of spec.model.source that spec.model.source.type names",
+    ),
+)
+PUBLIC_PEM = rules(
+    CEL(
+        rule="self.contains('-----BEGIN ') && !self.contains('PRIVATE KEY-----')",
+        message="must be PEM, and nothing private",
+        holds=lambda value: "-----BEGIN " in value and "PRIVATE KEY-----" not in value,
+    )
+)
+
+
+class Key(Model):
+    """A public key that the signature must match: exactly one of pem and secretRef."""
+
+    pem: Annotated[str, Field(max_length=16384), PUBLIC_PEM] | None = None
+    secret_ref: SecretKeyRef | None = None
+
+
+class Certificate(Model):
+    """Signing certificates under this CA chain are accepted: exactly one of pem and secretRef."""
+
+    pem: Annotated[str, Field(max_length=65536), PUBLIC_PEM] | None = None
+    secret_ref: SecretKeyRef | None = None
+
+
+class KeylessIdentity(Model):
+    """Who must have signed, as issuer and subject of the certificate; each a value or a regular expression (RE2)."""
+
+    issuer: ShortText | None = None
+    issuer_reg_exp: ShortText | None = None
+    subject: ShortText | None = None
+    subject_reg_exp: ShortText | None = None
+
+
+IDENTITY_RULES = rules(
+    exactly_one("issuer", "issuerRegExp", message="set exactly one of issuer and issuerRegExp"),
+    exactly_one("subject", "subjectRegExp", message="set exactly one of subject and subjectRegExp"),
+)
+
+
+class Keyless(Model):
+    """Signatures by short-lived certificates; verified offline against the trust root."""
+
+    identities: Annotated[
+        list[Annotated[KeylessIdentity, IDENTITY_RULES]], Field(min_length=1, max_length=16), list_atomic()
+    ]
+    trust_root: ConfigMapKeyRef
+    """sigstore TrustedRoot JSON."""
+
+
+KEY_RULES = rules(exactly_one("pem", "secretRef", message="set exactly one of pem and secretRef in key"))
+CERTIFICATE_RULES = rules(
+    exactly_one("pem", "secretRef", message="set exactly one of pem and secretRef in certificate")
+)
+
+
+class Authority(Model):
+    """One signer that is trusted."""
+
+    name: Label
+    key: Annotated[Key, KEY_RULES] | None = None
+    certificate: Annotated[Certificate, CERTIFICATE_RULES] | None = None
+    keyless: Keyless | None = None
+
+
+AUTHORITY_RULES = rules(
+    exactly_one(
+        "key",
+        "certificate",
+        "keyless",
+        message="set exactly one of key, certificate and keyless in each of spec.model.verify.authorities",
+    )
+)
+
+
+class Verify(Model):
+    """Which signatures the artifact must carry before it is served."""
+
+    mode: Literal["Enforce", "Warn"] = "Enforce"
+    """Enforce refuses the artifact; Warn serves it and says so in the condition ModelVerified."""
+    authorities: Annotated[
+        list[Annotated[Authority, AUTHORITY_RULES]], Field(min_length=1, max_length=8), list_map("name")
+    ]
+    """The signature of any one of them suffices."""
+
+
+class Cache(Model):
+    """A copy from which a pod starts when storage cannot be reached; digest and signature are checked again."""
+
+    type: Literal["None", "Pvc", "NodePath"] = "None"
+    claim_name: Name | None = None
+    path: (
+        Annotated[str, Field(max_length=512), rules(matching(r"^/[^:]*$", "must be an absolute path without ':'"))]
+        | None
+    ) = None
+    max_bytes: Quantity = "20Gi"
+
+
+CACHE_RULES = rules(
+    required_when(
+        "type",
+        ("Pvc",),
+        "claimName",
+        message="spec.model.cache.claimName is required when spec.model.cache.type is Pvc",
+    ),
+    required_when(
+        "type",
+        ("NodePath",),
+        "path",
+        message="spec.model.cache.path is required when spec.model.cache.type is NodePath",
+    ),
+)
+
+
+class ModelArtifact(Model):
+    """What is served: its name for people, where it lies, what it must be, and who must have signed it."""
+
+    version: Annotated[
+        str,
+        Field(min_length=1, max_length=63),
+        rules(
+            matching(
+                r"^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$",
+                "must hold only letters, digits, '-', '_' and '.', and start and end with a letter or digit",
+            )
+        ),
+    ]
+    """A person's name for this version, for example 1.0.0."""
+    metadata: Annotated[dict[str, ShortText], Field(max_length=32)] | None = None
+    """Free facts, for example accuracy: "0.94"."""
+    format: Literal["ONNX"] = "ONNX"
+    source: Annotated[Source, SOURCE_RULES]
+    digest: Digest | None = None
+    """sha256 of the file, or of the canonical manifest of the directory (`kubectl sentinel digest PATH` prints it)."""
+    verify: Verify | None = None
+    max_bytes: Quantity = "20Gi"
+    """A larger artifact is refused."""
+    cache: Annotated[Cache, CACHE_RULES] | None = None

@@ -1,0 +1,90 @@
+"""A kind becomes a CustomResourceDefinition that the API server accepts, below the size that tools can carry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sentinel_operator.api.kinds import Column, Kind
+from sentinel_operator.api.rules import VALIDATIONS
+from sentinel_operator.crdgen.schema import Schema, SchemaError, structural, without_defaults
+from sentinel_operator.crdgen.structure import problems, unbounded
+
+CATEGORY = "sentinel"
+MAX_BYTES = 256 * 1024  # of an annotation, hence of what client-side `kubectl apply` can remember
+LABELS = {"app.kubernetes.io/name": "sentinel-operator", "app.kubernetes.io/part-of": "sentinel"}
+_AGE = Column(name="Age", path=".metadata.creationTimestamp", type="date")
+
+
+def definition(kind: Kind) -> dict[str, Any]:
+    """Gives the kind's CRD; raises SchemaError with every reason for which it could not be installed."""
+    schema = _object_schema(kind)
+    wrong = [*problems(schema), *unbounded(schema["properties"]["spec"], "spec")]
+    if wrong:
+        raise SchemaError(f"{kind.kind}: " + "; ".join(wrong))
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.plural}.{kind.group}", "labels": dict(LABELS)},
+        "spec": {
+            "group": kind.group,
+            "scope": "Namespaced" if kind.namespaced else "Cluster",
+            "names": {
+                "kind": kind.kind,
+                "listKind": f"{kind.kind}List",
+                "plural": kind.plural,
+                "singular": kind.kind.lower(),
+                "shortNames": list(kind.short_names),
+                "categories": [CATEGORY],
+            },
+            "versions": [
+                {
+                    "name": kind.version,
+                    "served": True,
+                    "storage": True,
+                    "additionalPrinterColumns": [_column(column) for column in (*kind.columns, _AGE)],
+                    "subresources": _subresources(kind),
+                    "schema": {"openAPIV3Schema": schema},
+                }
+            ],
+        },
+    }
+
+
+def _object_schema(kind: Kind) -> Schema:
+    spec, status = structural(kind.spec), without_defaults(structural(kind.status))
+    # kstatus: an object that nobody has looked at is in progress, not ready.
+    status["default"] = {"observedGeneration": -1}
+    root: Schema = {
+        "description": spec["description"],
+        "type": "object",
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": spec,
+            "status": status,
+        },
+    }
+    if spec.get("required"):
+        root["required"] = ["spec"]
+    else:
+        spec["default"] = {}
+    if kind.rules:
+        root[VALIDATIONS] = [rule.as_schema() for rule in kind.rules]
+    return root
+
+
+def _column(column: Column) -> dict[str, Any]:
+    wide = {"priority": column.priority} if column.priority else {}
+    return {"name": column.name, "type": column.type, "jsonPath": column.path, **wide}
+
+
+def _subresources(kind: Kind) -> dict[str, Any]:
+    if kind.scale is None:
+        return {"status": {}}
+    scale = {
+        "specReplicasPath": kind.scale.spec_replicas,
+        "statusReplicasPath": kind.scale.status_replicas,
+        "labelSelectorPath": kind.scale.selector,
+    }
+    return {"status": {}, "scale": scale}
