@@ -57,22 +57,11 @@ class Source(Model):
 
 
 SOURCE_RULES = rules(
-    *(
-        required_when(
-            "type",
-            (choice,),
-            member,
-            message=f"spec.model.source.{member} is required when spec.model.source.type is {choice}",
-        )
-        for choice, member in (("ObjectStore", "objectStore"), ("Https", "https"), ("Pvc", "pvc"), ("Image", "image"))
-    ),
-    at_most_one(
-        "objectStore",
-        "https",
-        "pvc",
-        "image",
-        message="set only the member of spec.model.source that spec.model.source.type names",
-    ),
+    required_when("objectStore", "type", "ObjectStore"),
+    required_when("https", "type", "Https"),
+    required_when("pvc", "type", "Pvc"),
+    required_when("image", "type", "Image"),
+    at_most_one("objectStore", "https", "pvc", "image"),
 )
 PUBLIC_PEM = rules(
     CEL(
@@ -107,8 +96,8 @@ class KeylessIdentity(Model):
 
 
 IDENTITY_RULES = rules(
-    exactly_one("issuer", "issuerRegExp", message="set exactly one of issuer and issuerRegExp"),
-    exactly_one("subject", "subjectRegExp", message="set exactly one of subject and subjectRegExp"),
+    exactly_one("issuer", "issuerRegExp"),
+    exactly_one("subject", "subjectRegExp"),
 )
 
 
@@ -122,10 +111,8 @@ class Keyless(Model):
     """sigstore TrustedRoot JSON."""
 
 
-KEY_RULES = rules(exactly_one("pem", "secretRef", message="set exactly one of pem and secretRef in key"))
-CERTIFICATE_RULES = rules(
-    exactly_one("pem", "secretRef", message="set exactly one of pem and secretRef in certificate")
-)
+KEY_RULES = rules(exactly_one("pem", "secretRef"))
+CERTIFICATE_RULES = rules(exactly_one("pem", "secretRef"))
 
 
 class Authority(Model):
@@ -137,14 +124,7 @@ class Authority(Model):
     keyless: Keyless | None = None
 
 
-AUTHORITY_RULES = rules(
-    exactly_one(
-        "key",
-        "certificate",
-        "keyless",
-        message="set exactly one of key, certificate and keyless in each of spec.model.verify.authorities",
-    )
-)
+AUTHORITY_RULES = rules(exactly_one("key", "certificate", "keyless"))
 
 
 class Verify(Model):
@@ -170,20 +150,7 @@ class Cache(Model):
     max_bytes: Quantity = "20Gi"
 
 
-CACHE_RULES = rules(
-    required_when(
-        "type",
-        ("Pvc",),
-        "claimName",
-        message="spec.model.cache.claimName is required when spec.model.cache.type is Pvc",
-    ),
-    required_when(
-        "type",
-        ("NodePath",),
-        "path",
-        message="spec.model.cache.path is required when spec.model.cache.type is NodePath",
-    ),
-)
+CACHE_RULES = rules(required_when("claimName", "type", "Pvc"), required_when("path", "type", "NodePath"))
 
 
 class ModelArtifact(Model):

@@ -72,7 +72,7 @@ LATE_DEFAULT = "x-sentinel-late-default"
 
 
 def late_default() -> Extension:
-    """Marks a default that changes from release to release: the CRD leaves it out, so that no stored object keeps it."""
+    """Marks a default that changes with releases: the CRD leaves it out, so that no stored object keeps it."""
     return Extension({LATE_DEFAULT: True})
 
 

@@ -62,17 +62,20 @@ READY_COLUMNS = (
 )
 NAME_RULE = CEL(
     rule="self.metadata.name.size() <= 52",
-    message="metadata.name must have at most 52 characters, so that the names of the children fit",
+    message="must have at most 52 characters, so that the names of the children fit",
+    field="metadata.name",
     holds=lambda raw: len(raw["metadata"]["name"]) <= 52,
 )
 LABEL_RULE = CEL(
     rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-    message="metadata.name must start with a letter and hold only lower-case letters, digits and '-', as a Service's",
+    message="must start with a letter and hold only lower-case letters, digits and '-', as the name of a Service",
+    field="metadata.name",
     holds=lambda raw: re.fullmatch("^[a-z]([-a-z0-9]*[a-z0-9])?$", raw["metadata"]["name"]) is not None,
 )
 DEFAULT_RULE = CEL(
     rule="self.metadata.name == 'default'",
-    message="metadata.name must be default: there is one SentinelConfig",
+    message="must be default: there is one SentinelConfig",
+    field="metadata.name",
     holds=lambda raw: raw["metadata"]["name"] == "default",
 )
 

@@ -74,7 +74,7 @@ class EnvVar(Model):
 ENV_RULES = rules(
     CEL(
         rule="self.value == '' || !has(self.valueFrom)",
-        message="set only one of value and valueFrom",
+        message="set at most one of value and valueFrom",
         holds=lambda value: value.value == "" or value.value_from is None,
     )
 )
@@ -177,13 +177,7 @@ class Auth(Model):
     jwt: Jwt | None = None
 
 
-AUTH_RULES = rules(
-    exactly_one(
-        "apiKeysSecretRef",
-        "jwt",
-        message="set exactly one of spec.access.auth.apiKeysSecretRef and spec.access.auth.jwt",
-    )
-)
+AUTH_RULES = rules(exactly_one("apiKeysSecretRef", "jwt"))
 
 
 class RateLimit(Model):

@@ -28,11 +28,11 @@ class CEL:
     rule: str
     """The expression; `self` is the value, unset optional fields fail `has()`, defaults are already there."""
     message: str
-    """One sentence, which names the field where the path of the value does not."""
+    """What to do, read after the path of the value: `spec.model.digest: must be sha256: and …`."""
     holds: Callable[[Any], bool]
     """The same verdict in Python, on the parsed value; a rule of a whole object gets the raw object."""
     field: str = ""
-    """The member of the value that the user has to look at."""
+    """The member of the value that has to be changed; empty where it is the value itself."""
     reason: str = ""
 
     def as_schema(self) -> dict[str, str]:
@@ -89,34 +89,37 @@ def _set_members(members: tuple[str, ...]) -> str:
     return "[" + ", ".join(f"has(self.{member})" for member in members) + "]"
 
 
-def exactly_one(*members: str, message: str) -> CEL:
+def exactly_one(*members: str) -> CEL:
     """Demands that one of the members is set and the others are not."""
     return CEL(
         rule=f"{_set_members(members)}.exists_one(isSet, isSet)",
-        message=message,
+        message=f"set exactly one of {_listed(members, 'and')}",
         holds=lambda value: sum(has(value, member) for member in members) == 1,
     )
 
 
-def at_most_one(*members: str, message: str) -> CEL:
+def at_most_one(*members: str) -> CEL:
     """Demands that no two of the members are set."""
     return CEL(
         rule=f"{_set_members(members)}.filter(isSet, isSet).size() <= 1",
-        message=message,
+        message=f"set at most one of {_listed(members, 'and')}",
         holds=lambda value: sum(has(value, member) for member in members) <= 1,
     )
 
 
-def required_when(discriminator: str, choices: tuple[str, ...], member: str, *, message: str) -> CEL:
+def required_when(member: str, discriminator: str, *choices: str) -> CEL:
     """Demands the member where the discriminator has one of the values."""
-    listed = ", ".join(f"'{choice}'" for choice in choices)
     return CEL(
-        rule=f"!(self.{discriminator} in [{listed}]) || has(self.{member})",
-        message=message,
+        rule=f"!(self.{discriminator} in [{', '.join(repr(choice) for choice in choices)}]) || has(self.{member})",
+        message=f"must be set when {discriminator} is {_listed(choices, 'or')}",
         holds=lambda value: getattr(value, to_snake(discriminator)) not in choices or has(value, member),
         field=member,
         reason=REQUIRED,
     )
+
+
+def _listed(words: tuple[str, ...], last: str) -> str:
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def matching(pattern: str, message: str) -> CEL:

@@ -75,18 +75,8 @@ class Schema(Model):
 
 
 SCHEMA_RULES = rules(
-    required_when(
-        "task",
-        ("TabularClassification",),
-        "features",
-        message="spec.schema.features is required when spec.schema.task is TabularClassification",
-    ),
-    required_when(
-        "task",
-        ("TextClassification", "TabularClassification"),
-        "labels",
-        message="spec.schema.labels is required when spec.schema.task is a classification",
-    ),
+    required_when("features", "task", "TabularClassification"),
+    required_when("labels", "task", "TextClassification", "TabularClassification"),
 )
 
 
@@ -159,18 +149,12 @@ class Autoscaling(Model):
 AUTOSCALING_RULES = rules(
     CEL(
         rule="self.min <= self.max",
-        message="spec.autoscaling.min must not be greater than spec.autoscaling.max",
+        message="must not be greater than max",
         holds=lambda value: value.min <= value.max,
         field="min",
     )
 )
-DISRUPTION_RULES = rules(
-    exactly_one(
-        "minAvailable",
-        "maxUnavailable",
-        message="set exactly one of spec.disruption.minAvailable and spec.disruption.maxUnavailable",
-    )
-)
+DISRUPTION_RULES = rules(exactly_one("minAvailable", "maxUnavailable"))
 
 
 class ServiceSpec(Model):
@@ -217,14 +201,7 @@ class Routing(Model):
     gateway: Gateway | None = None
 
 
-ROUTING_RULES = rules(
-    required_when(
-        "provider",
-        ("Gateway",),
-        "gateway",
-        message="spec.routing.gateway is required when spec.routing.provider is Gateway",
-    )
-)
+ROUTING_RULES = rules(required_when("gateway", "provider", "Gateway"))
 
 
 class Rollout(Model):
@@ -243,7 +220,7 @@ class Rollout(Model):
 ROLLOUT_RULES = rules(
     CEL(
         rule="!(string(self.maxSurge) in ['0', '0%'] && string(self.maxUnavailable) in ['0', '0%'])",
-        message="spec.rollout.maxSurge and spec.rollout.maxUnavailable must not both be 0: nothing could move",
+        message="must not be 0 when maxUnavailable is 0: no pod could ever be replaced",
         holds=lambda value: not {str(value.max_surge), str(value.max_unavailable)} <= {"0", "0%"},
         field="maxSurge",
     )

@@ -94,9 +94,11 @@ def _list(node: Schema, where: str) -> Iterator[str]:
 
 def _rules(node: Schema, where: str, *, correlatable: bool) -> Iterator[str]:
     for rule in node.get(VALIDATIONS, ()):
-        field = rule.get("fieldPath", "").lstrip(".")
-        if field and field not in node.get("properties", {}):
-            yield f"{where}: the rule's fieldPath .{field} does not exist"
+        target = node
+        for step in rule.get("fieldPath", "").split(".")[1:]:
+            target = target.get("properties", {}).get(step, {})
+        if not target:
+            yield f"{where}: the rule's fieldPath {rule['fieldPath']} does not exist"
         if "\n" in rule["rule"] or "\n" in rule.get("message", ""):
             yield f"{where}: a rule and its message must be one line each"
         if re.search(r"\boldSelf\b", rule["rule"]) and not correlatable:
