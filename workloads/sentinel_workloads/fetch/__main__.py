@@ -1,0 +1,61 @@
+"""`python -m sentinel_workloads.fetch`: brings the artifact, verifies the copy, hands it over, and exits as agreed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from sentinel_operator.api.serving import CONFIG_DIR, FETCH_FILE, MODEL_DIR, ExitCode, Termination
+
+from sentinel_workloads.fetch import report
+from sentinel_workloads.fetch.config import load_config
+from sentinel_workloads.fetch.failures import Failure
+from sentinel_workloads.fetch.run import fetch
+
+log = logging.getLogger("sentinel_workloads.fetch")
+TERMINATED = 128 + signal.SIGTERM
+UNEXPECTED = 1
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one fetch and returns the container's exit code."""
+    parser = argparse.ArgumentParser(prog="python -m sentinel_workloads.fetch", description=__doc__)
+    parser.add_argument("--config", type=Path, default=Path(CONFIG_DIR) / FETCH_FILE, metavar="FILE")
+    parser.add_argument("--out", type=Path, default=Path(MODEL_DIR), metavar="FOLDER")
+    arguments = parser.parse_args(argv)
+    report.start_logging()
+    try:
+        termination, code = asyncio.run(_fetch(arguments.config, arguments.out))
+    except Exception as error:
+        log.exception("this should not have happened")
+        termination, code = Termination(reason="InternalError", message=f"{type(error).__name__}: {error}"), UNEXPECTED
+    with contextlib.suppress(OSError):  # the exit code says the most important thing
+        report.write_termination(termination)
+    return code
+
+
+async def _fetch(config_file: Path, out: Path) -> tuple[Termination, int]:
+    task = asyncio.current_task()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else lambda: None)
+    try:
+        verification = await fetch(load_config(config_file), out)
+    except Failure as failure:
+        log.error(failure.message, extra={"reason": failure.code.name, "field": failure.field})  # noqa: TRY400
+        return report.failure(failure), failure.code
+    except asyncio.CancelledError:
+        log.warning("stopped by a signal")
+        # A thread may still be hashing gigabytes, and both the loop and the interpreter would wait for it.
+        os._exit(TERMINATED)
+    log.info("verified", extra=verification.model_dump())
+    return report.success(verification), ExitCode.Ok
+
+
+if __name__ == "__main__":
+    sys.exit(main())

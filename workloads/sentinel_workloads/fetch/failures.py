@@ -1,0 +1,27 @@
+"""How a fetch ends early: for good (Failure), perhaps only for now (TransientError), or because the source moved."""
+
+from __future__ import annotations
+
+from sentinel_operator.api.serving import ExitCode
+
+
+class Failure(Exception):  # noqa: N818 - it is the outcome that the container reports, not a fault of the code
+    """Nothing more can be done here: the container exits with `code` and names the `field` that the user looks at."""
+
+    def __init__(self, code: ExitCode, field: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+        self.message = message
+
+
+class TransientError(Exception):
+    """A fault of the storage or the network that may pass: worth another attempt."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class ChangedError(Exception):
+    """The source is no longer what was read before: what was brought so far must not be mixed with what follows."""

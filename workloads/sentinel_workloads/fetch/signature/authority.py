@@ -1,0 +1,101 @@
+"""The authorities of a fetch: each says who signed a bundle and what, or why it does not accept it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, assert_never
+
+from sentinel_operator.api.serving import (
+    Authority,
+    CertificateAuthority,
+    ExitCode,
+    KeyAuthority,
+    KeylessAuthority,
+)
+
+from sentinel_workloads.fetch.failures import Failure
+
+FIELD = "spec.model.verify.authorities"
+MAX_BUNDLE_BYTES = 64 << 20
+
+
+class RejectedError(Exception):
+    """The bundle is not one that the authority accepts; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What an accepted signature covers: SHA-256 in hex by path. A file signed alone has the path `.`."""
+
+    files: Mapping[str, str]
+    identity: str
+
+
+class Judge(Protocol):
+    """One authority, ready to verify."""
+
+    name: str
+
+    def judge(self, bundle: Path) -> Signed:
+        """What was signed and by whom; RejectedError when this authority does not accept it."""
+        ...
+
+
+def load_judges(authorities: tuple[Authority, ...]) -> tuple[Judge, ...]:
+    """Every authority with its trust material read; InvalidConfig names the one that cannot be."""
+    return tuple(_load(authority, f"{FIELD}[{index}]") for index, authority in enumerate(authorities))
+
+
+def _load(authority: Authority, field: str) -> Judge:
+    try:
+        match authority:
+            case KeyAuthority():
+                from sentinel_workloads.fetch.signature.key import KeyJudge  # noqa: PLC0415 - costs a second
+
+                return KeyJudge(authority.name, Path(authority.public_key_file))
+            case CertificateAuthority():
+                from sentinel_workloads.fetch.signature.certificate import CertificateJudge  # noqa: PLC0415
+
+                return CertificateJudge(authority.name, Path(authority.chain_file))
+            case KeylessAuthority():
+                from sentinel_workloads.fetch.signature.keyless import KeylessJudge  # noqa: PLC0415
+
+                return KeylessJudge(authority.name, Path(authority.trust_root_file), authority.identities)
+            case _:
+                assert_never(authority)
+    except Exception as error:
+        message = f"authority {authority.name!r} cannot be used: {_reason(error)}"
+        raise Failure(ExitCode.InvalidConfig, field, message) from error
+
+
+def material_of(bundle: Path) -> str:
+    """Which verification material a sigstore bundle carries: publicKey, x509CertificateChain or certificate."""
+    try:
+        if bundle.stat().st_size > MAX_BUNDLE_BYTES:
+            raise RejectedError(f"the signature is larger than {MAX_BUNDLE_BYTES} bytes")
+        material = json.loads(bundle.read_bytes())["verificationMaterial"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RejectedError("the signature is not a sigstore bundle") from error
+    for kind in ("publicKey", "x509CertificateChain", "certificate"):
+        if isinstance(material, dict) and kind in material:
+            return kind
+    raise RejectedError("the signature carries neither a key nor a certificate")
+
+
+def verdict(judge: Judge, bundle: Path) -> Signed:
+    """The judge's verdict, where whatever goes wrong on the way is a rejection too: a bundle is foreign input."""
+    try:
+        return judge.judge(bundle)
+    except RejectedError:
+        raise
+    except Exception as error:
+        raise RejectedError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{Path(error.filename).name}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
