@@ -29,11 +29,11 @@ _LIST_DEADLINE = 300.0
 class ListWatch(Protocol):
     """What an informer needs of the API client."""
 
-    def pages(self, resource: Resource, *, namespace: str = "", query: Query = ()) -> AsyncIterator[Page]:
+    def pages(self, resource: Resource, /, *, namespace: str = "", query: Query = ()) -> AsyncIterator[Page]:
         """Lists in pages of one snapshot."""
 
     def watch(
-        self, resource: Resource, *, resource_version: str, seconds: int, idle: float, query: Query = ()
+        self, resource: Resource, /, *, resource_version: str, seconds: int, idle: float, query: Query = ()
     ) -> AsyncIterator[Manifest]:
         """Yields events until the stream ends."""
 

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -51,13 +51,13 @@ class LeaseSettings:
 class LeaseApi(Protocol):
     """What an elector needs of the API client. Its writes must not be fenced by the very lease."""
 
-    async def find(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
+    async def find(self, resource: Resource, namespace: str, name: str, /) -> Manifest | None:
         """Reads the lease."""
 
-    async def create(self, resource: Resource, manifest: Manifest, *, field_manager: str = ...) -> Manifest:
+    async def create(self, resource: Resource, manifest: Manifest, /, *, field_manager: str = ...) -> Manifest:
         """Creates it, or raises Conflict."""
 
-    async def replace(self, resource: Resource, manifest: Manifest, *, field_manager: str = ...) -> Manifest:
+    async def replace(self, resource: Resource, manifest: Manifest, /, *, field_manager: str = ...) -> Manifest:
         """Replaces that very version of it, or raises Conflict."""
 
 
@@ -75,8 +75,10 @@ class Elector:
         rng: random.Random,
         clock: Callable[[], float] = boot_time,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._api, self._settings, self._rng, self._clock, self._wall = api, settings, rng, clock, wall
+        self._api, self._settings, self._rng = api, settings, rng
+        self._clock, self._wall, self._sleep = clock, wall, sleep
         self.elected = asyncio.Event()
         self._lease: Manifest | None = None
         self._valid_until = float("-inf")
@@ -183,4 +185,4 @@ class Elector:
         return self._wall().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     async def _pause(self, *, at_most: float = float("inf")) -> None:
-        await asyncio.sleep(min(at_most, self._settings.retry * self._rng.uniform(1.0, 1.2)))
+        await self._sleep(min(at_most, self._settings.retry * self._rng.uniform(1.0, 1.2)))

@@ -31,10 +31,12 @@ Identity = tuple[str, str, str, str, str]
 class EventApi(Protocol):
     """What is needed of the API client."""
 
-    async def create(self, resource: Resource, manifest: Manifest, *, field_manager: str = ...) -> Manifest:
+    async def create(self, resource: Resource, manifest: Manifest, /, *, field_manager: str = ...) -> Manifest:
         """Creates an Event."""
 
-    async def patch(self, resource: Resource, ref: ObjectRef, body: Manifest, *, field_manager: str = ...) -> Manifest:
+    async def patch(
+        self, resource: Resource, ref: ObjectRef, body: Manifest, /, *, field_manager: str = ...
+    ) -> Manifest:
         """Merges a series into an Event."""
 
 

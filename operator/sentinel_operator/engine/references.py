@@ -13,7 +13,7 @@ from sentinel_operator.engine.resources import Resource, ResourceTable
 class Finder(Protocol):
     """What is needed of the API client."""
 
-    async def find(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
+    async def find(self, resource: Resource, namespace: str, name: str, /) -> Manifest | None:
         """Reads one object; None where there is none."""
 
 

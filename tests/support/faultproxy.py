@@ -1,0 +1,240 @@
+"""A reverse proxy in front of the real API server that fails as told: late, throttled, broken, cut off, or for good.
+
+It serves plain HTTP on loopback and authenticates upstream as the kubeconfig says, so that the operator under test
+needs no credentials. It keeps a record of what passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import ClientError, ClientTimeout, web
+from sentinel_operator.engine.access import Access, Source
+from yarl import URL
+
+_PASSED_ON = ("Content-Type", "Accept")
+_WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One request, as it came in."""
+
+    method: str
+    path: str
+    watch: bool
+    status: int = 0
+
+    @property
+    def write(self) -> bool:
+        """Tells whether it changes the cluster; reviews of access do not."""
+        return self.method in _WRITES and "accessreview" not in self.path
+
+    @property
+    def lease(self) -> bool:
+        """Tells whether it is about leader election."""
+        return "/leases" in self.path
+
+
+Match = Callable[[Seen], bool]
+
+
+def writes(seen: Seen) -> bool:
+    """Matches what reconciling writes: neither lease nor event."""
+    return seen.write and not seen.lease and "/events" not in seen.path
+
+
+def watches(seen: Seen) -> bool:
+    """Matches watches."""
+    return seen.watch
+
+
+def everything(_: Seen) -> bool:
+    """Matches all requests."""
+    return True
+
+
+@dataclass(slots=True)
+class Fault:
+    """What to do to the requests that match, `times` of them; `after_forwarding` loses the answer instead."""
+
+    match: Match
+    times: int = 1
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    cut: bool = False
+    after_forwarding: bool = False
+    hit: int = 0
+
+    @property
+    def spent(self) -> bool:
+        """Tells whether it has happened as often as it was to."""
+        return self.hit >= self.times
+
+
+class FaultProxy:
+    """One proxy; give each replica its own to tell their requests apart."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._faults: list[Fault] = []
+        self._watches: set[asyncio.Task[Any]] = set()
+        self._runner: web.AppRunner | None = None
+        self._last_write: Match | None = None
+        self._last_answered = False
+        self.log: list[Seen] = []
+        self.url = ""
+        self.dead = asyncio.Event()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, kubeconfig: Path) -> AsyncIterator[Self]:
+        """Serves until left."""
+        access = await Access.open(Source(kubeconfig))
+        proxy = cls(access)
+        try:
+            await proxy._start()
+            yield proxy
+        finally:
+            await proxy._close()
+            await access.close()
+
+    def kubeconfig(self, directory: Path | None = None) -> Path:
+        """Writes a kubeconfig that leads here."""
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "proxy",
+            "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "nobody"}}],
+            "clusters": [{"name": "proxy", "cluster": {"server": self.url}}],
+            "users": [{"name": "nobody", "user": {}}],
+        }
+        with tempfile.NamedTemporaryFile("w", dir=directory, suffix=".json", delete=False) as file:
+            json.dump(config, file)
+        return Path(file.name)
+
+    def inject(self, *faults: Fault) -> None:
+        """Adds faults; the first that matches and is not spent happens."""
+        self._faults.extend(faults)
+
+    def heal(self) -> None:
+        """Takes all faults back."""
+        self._faults.clear()
+        self._last_write = None
+        self.dead.clear()
+
+    def drop_watches(self) -> None:
+        """Cuts every watch under way in the middle of its stream."""
+        for task in tuple(self._watches):
+            task.cancel()
+
+    def die_at_write(self, number: int, *, answered: bool = False) -> None:
+        """Answers nothing at all from the k-th write on. That write itself happens; its answer, only if `answered`."""
+        countdown = number
+
+        def last(seen: Seen) -> bool:
+            nonlocal countdown
+            if writes(seen):
+                countdown -= 1
+                return countdown == 0
+            return False
+
+        self._last_write, self._last_answered = last, answered
+
+    async def _start(self) -> None:
+        app = web.Application(client_max_size=16 * 2**20)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def _close(self) -> None:
+        self.drop_watches()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        seen = Seen(request.method, request.path, request.query.get("watch") == "true")
+        if self.dead.is_set():
+            return _cut(request)
+        fault = next((each for each in self._faults if not each.spent and each.match(seen)), None)
+        last = self._last_write is not None and self._last_write(seen)
+        if fault is not None:
+            fault.hit += 1
+            await asyncio.sleep(fault.delay)
+            if not fault.after_forwarding and (fault.cut or fault.status):
+                self.log.append(Seen(seen.method, seen.path, seen.watch, fault.status))
+                return _cut(request) if fault.cut else _status(fault)
+        if last:
+            self.dead.set()
+        response = await self._forward(request, seen)
+        if (last and not self._last_answered) or (fault is not None and fault.after_forwarding):
+            return _cut(request)
+        return response
+
+    async def _forward(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+        try:
+            async with self._access.session.request(
+                request.method,
+                URL(self._access.host + request.raw_path, encoded=True),
+                data=await request.read() or None,
+                headers={**headers, **await self._access.authorization()},
+                timeout=ClientTimeout(total=None, sock_read=400),
+            ) as upstream:
+                self.log.append(Seen(seen.method, seen.path, seen.watch, upstream.status))
+                passed = {"Content-Type": upstream.headers.get("Content-Type", "application/json")}
+                if not seen.watch:
+                    return web.Response(status=upstream.status, body=await upstream.read(), headers=passed)
+                return await self._stream(request, upstream, passed)
+        except ClientError:
+            return _cut(request)
+
+    async def _stream(self, request: web.Request, upstream: Any, headers: dict[str, str]) -> web.StreamResponse:
+        response = web.StreamResponse(status=upstream.status, headers=headers)
+        await response.prepare(request)
+        copying = asyncio.create_task(_copy(upstream, response))
+        self._watches.add(copying)
+        try:
+            await asyncio.wait([copying])
+            if copying.cancelled():
+                _cut(request)
+        finally:
+            self._watches.discard(copying)
+            copying.cancel()
+        return response
+
+
+async def _copy(upstream: Any, response: web.StreamResponse) -> None:
+    async for chunk in upstream.content.iter_any():
+        try:
+            await response.write(chunk)
+        except ConnectionError:
+            return
+
+
+def _cut(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=502)
+
+
+def _status(fault: Fault) -> web.Response:
+    body = {
+        "apiVersion": "v1",
+        "kind": "Status",
+        "status": "Failure",
+        "code": fault.status,
+        "reason": {409: "Conflict", 410: "Expired", 429: "TooManyRequests", 500: "InternalError"}.get(fault.status, ""),
+        "message": f"injected {fault.status}",
+    }
+    return web.json_response(body, status=fault.status, headers=fault.headers)

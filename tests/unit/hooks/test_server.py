@@ -1,0 +1,97 @@
+"""The webhook's server: real TLS, renewed in place, closed to what it does not know."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from sentinel_operator.engine.pki import Pair, new_authority, new_leaf
+from sentinel_operator.hooks.server import AdmissionServer
+
+LONG_AGO = datetime.now(UTC) - timedelta(days=9)
+
+
+def load(context: ssl.SSLContext, pair: Pair, directory: Path) -> None:
+    (directory / "crt").write_bytes(pair.certificate)
+    (directory / "key").write_bytes(pair.key)
+    context.load_cert_chain(directory / "crt", directory / "key")
+
+
+class Scene:
+    """A server that answers with what it was asked."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.authority = new_authority(LONG_AGO)
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.loaded = asyncio.Event()
+        self.server = AdmissionServer(
+            host="127.0.0.1", port=0, paths=["/validate-toys"], context=self.context, loaded=self.loaded
+        )
+        self.renew(days=1)
+
+    def renew(self, *, days: int) -> None:
+        load(self.context, new_leaf(self.authority, ("127.0.0.1",), LONG_AGO + timedelta(days=days)), self.directory)
+        self.loaded.set()
+
+    async def serve(self) -> None:
+        async def review(body: Any, *, webhook: str, **_: Any) -> dict[str, Any]:
+            return {"id": webhook, "length": len(body["request"]["object"])}
+
+        async for _ in self.server(review):
+            pass
+
+    async def post(self, path: str, body: bytes) -> tuple[int, Any, str]:
+        trust = ssl.create_default_context(cadata=self.authority.certificate.decode())
+        url = f"https://127.0.0.1:{self.server.port}{path}"
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust, force_close=True)) as session,
+            session.post(url, data=body) as response,
+        ):
+            connection = response.connection
+            transport = connection.transport if connection else None
+            certificate = transport.get_extra_info("peercert") if transport else {}
+            answer = await response.json() if response.status == 200 else None
+            return response.status, answer, certificate.get("notAfter", "")
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    made = Scene(tmp_path)
+    serving = asyncio.create_task(made.serve())
+    async with asyncio.timeout(5):
+        await made.server.serving.wait()
+    yield made
+    serving.cancel()
+    await asyncio.wait([serving])
+
+
+async def test_a_large_review_is_answered(scene: Scene) -> None:
+    body = b'{"request": {"object": "%s"}}' % (b"x" * 3_000_000)
+    assert (await scene.post("/validate-toys", body))[:2] == (200, {"id": "validate-toys", "length": 3_000_000})
+
+
+async def test_an_unknown_path_is_not_let_through(scene: Scene) -> None:
+    assert (await scene.post("/validate-others", b"{}"))[0] == 404
+
+
+async def test_what_is_no_review_is_refused(scene: Scene) -> None:
+    assert (await scene.post("/validate-toys", b"not json"))[0] == 400
+    assert (await scene.post("/validate-toys", b"{}"))[0] == 400
+
+
+async def test_a_renewed_certificate_is_served_without_a_restart(scene: Scene) -> None:
+    body = b'{"request": {"object": ""}}'
+    before = await scene.post("/validate-toys", body)
+    port = scene.server.port
+    scene.renew(days=2)
+    after = await scene.post("/validate-toys", body)
+    assert before[0] == after[0] == 200
+    assert scene.server.port == port
+    assert scene.server.serving.is_set()
