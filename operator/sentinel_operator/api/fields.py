@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from sentinel_operator.api.rules import CEL, Rules, matching, rules
 
@@ -41,14 +42,36 @@ class Extension:
         return {**schema, **copy.deepcopy(dict(self.keywords))}
 
 
-def list_map(*keys: str) -> Extension:
+@dataclass(frozen=True, slots=True, eq=False)
+class Unique(Extension):
+    """Refuses a list in which an item comes again, in the API server's words; items with the same keys are the same."""
+
+    keys: tuple[str, ...] = ()
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._enforce, handler(source))
+
+    def _enforce(self, items: list[Any]) -> list[Any]:
+        seen, repeated = set(), []
+        for index, item in enumerate(items):
+            identity = json.dumps({key: getattr(item, key) for key in self.keys} if self.keys else item)
+            if identity in seen:
+                error = PydanticCustomError("duplicate", "{message}", {"message": f"Duplicate value: {identity}"})
+                repeated.append(InitErrorDetails(type=error, loc=(index,), input=item))
+            seen.add(identity)
+        if repeated:
+            raise ValidationError.from_exception_data("list", repeated)
+        return items
+
+
+def list_map(*keys: str) -> Unique:
     """Marks a list whose items server-side apply merges by key; each key must be required or defaulted."""
-    return Extension({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)})
+    return Unique({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}, keys)
 
 
-def list_set() -> Extension:
+def list_set() -> Unique:
     """Marks a list of scalars without repetition."""
-    return Extension({"x-kubernetes-list-type": "set"})
+    return Unique({"x-kubernetes-list-type": "set"})
 
 
 def list_atomic() -> Extension:

@@ -1,0 +1,164 @@
+"""What a SentryModel must be beyond what its schema can say; the webhook and the reconciler ask the same function."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import ValidationError
+
+from sentinel_operator.api.fields import quantity
+from sentinel_operator.api.kinds import SENTRY_MODEL
+from sentinel_operator.api.sentrymodel import Feature, SentryModelSpec
+from sentinel_operator.core.admission.advice import advice
+from sentinel_operator.core.admission.errors import broken_rules, explain
+from sentinel_operator.core.admission.verdict import FieldError, Review, Verdict
+from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.sentrymodel.volumes import RESERVED, RESERVED_PATHS
+
+_JSON_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "float32": ((int, float), "a number"),
+    "float64": ((int, float), "a number"),
+    "int32": ((int,), "an integer"),
+    "int64": ((int,), "an integer"),
+    "bool": ((bool,), "true or false"),
+    "string": ((str,), "a string"),
+}
+
+
+def validate(review: Review) -> Verdict:
+    """Judges a creation or an update: errors refuse it, warnings are shown to whoever made it."""
+    spec, errors = read(review.new)
+    if spec is None or errors:
+        return Verdict(errors=errors)
+    return Verdict(warnings=tuple(advice(spec, before=_spec_before(review.old))))
+
+
+def read(raw: Manifest) -> tuple[SentryModelSpec | None, tuple[FieldError, ...]]:
+    """Parses the spec and says all that is wrong with the object; without errors there is a spec."""
+    errors = broken_rules(SENTRY_MODEL, raw)
+    try:
+        spec = SentryModelSpec.model_validate(raw.get("spec") or {})
+    except ValidationError as error:
+        return None, (*errors, *explain(error))
+    return spec, (*errors, *_beyond_schema(spec))
+
+
+def _spec_before(old: Manifest | None) -> SentryModelSpec | None:
+    try:
+        return SentryModelSpec.model_validate(old["spec"]) if old else None
+    except (ValidationError, KeyError):
+        return None
+
+
+def _beyond_schema(spec: SentryModelSpec) -> Iterator[FieldError]:
+    yield from _sizes(spec)
+    yield from _identities(spec)
+    yield from _schema(spec)
+    yield from _warmup(spec)
+    yield from _resources(spec)
+    yield from _volumes(spec)
+
+
+def _sizes(spec: SentryModelSpec) -> Iterator[FieldError]:
+    if quantity(spec.model.max_bytes) < 1:
+        yield FieldError("spec.model.maxBytes", "must be at least 1")
+    cache = spec.model.cache
+    if cache is not None and cache.type != "None" and quantity(cache.max_bytes) < 1:
+        yield FieldError("spec.model.cache.maxBytes", "must be at least 1")
+
+
+def _identities(spec: SentryModelSpec) -> Iterator[FieldError]:
+    for i, authority in enumerate(spec.model.verify.authorities if spec.model.verify else ()):
+        for j, identity in enumerate(authority.keyless.identities if authority.keyless else ()):
+            for name, pattern in (
+                ("issuerRegExp", identity.issuer_reg_exp),
+                ("subjectRegExp", identity.subject_reg_exp),
+            ):
+                try:
+                    re.compile(pattern or "")
+                except re.error as error:
+                    path = f"spec.model.verify.authorities[{i}].keyless.identities[{j}].{name}"
+                    yield FieldError(path, f"is no regular expression: {error}")
+
+
+def _schema(spec: SentryModelSpec) -> Iterator[FieldError]:
+    names = [feature.name for feature in spec.schema_.features or ()]
+    for field, items, step in (("features", names, ".name"), ("labels", spec.schema_.labels or [], "")):
+        for index, item in enumerate(items):
+            if item in items[:index]:
+                yield FieldError(f"spec.schema.{field}[{index}]{step}", f'Duplicate value: "{item}"')
+
+
+def _warmup(spec: SentryModelSpec) -> Iterator[FieldError]:
+    for index, body in enumerate(spec.runtime.warmup or ()):
+        path = f"spec.runtime.warmup[{index}]"
+        features, task = spec.schema_.features, spec.schema_.task
+        if task == "TextClassification" or (task == "Embedding" and not features):
+            yield from _texts(body, path)
+        elif features:
+            yield from _tabular(body, path, features)
+
+
+def _tabular(body: dict[str, Any], path: str, features: Sequence[Feature]) -> Iterator[FieldError]:
+    if ("features" in body) == ("instances" in body):
+        yield FieldError(path, "must hold either features or instances")
+        return
+    instances, single = ([body["features"]], True) if "features" in body else (body["instances"], False)
+    if not isinstance(instances, list) or not instances:
+        yield FieldError(f"{path}.instances", "must be a list of at least one")
+        return
+    for index, instance in enumerate(instances):
+        yield from _instance(instance, f"{path}.features" if single else f"{path}.instances[{index}]", features)
+
+
+def _instance(instance: Any, path: str, features: Sequence[Feature]) -> Iterator[FieldError]:
+    if not isinstance(instance, dict):
+        yield FieldError(path, "must be of type object")
+        return
+    for name in instance.keys() - {feature.name for feature in features}:
+        yield FieldError(f"{path}.{name}", "is none of spec.schema.features")
+    for feature in features:
+        types, said = _JSON_TYPES[feature.dtype]
+        if feature.name not in instance:
+            yield FieldError(f"{path}.{feature.name}", "Required value")
+        elif type(instance[feature.name]) not in types:
+            yield FieldError(f"{path}.{feature.name}", f"must be {said}: the feature is {feature.dtype}")
+
+
+def _texts(body: dict[str, Any], path: str) -> Iterator[FieldError]:
+    if ("text" in body) == ("texts" in body):
+        yield FieldError(path, "must hold either text or texts")
+        return
+    texts = [body["text"]] if "text" in body else body["texts"]
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
+        yield FieldError(f"{path}.{'text' if 'text' in body else 'texts'}", "must be text, and not empty")
+
+
+def _resources(spec: SentryModelSpec) -> Iterator[FieldError]:
+    given, path = spec.pod.resources, "spec.pod.resources"
+    requests, limits = (given.requests or {}, given.limits or {}) if given else ({}, {})
+    for name in sorted(requests.keys() & limits.keys()):
+        if quantity(requests[name]) > quantity(limits[name]):
+            yield FieldError(f"{path}.requests.{name}", f"must not be greater than the limit {limits[name]}")
+    gpu = spec.runtime.gpu.resource_name if spec.runtime.gpu else ""
+    for field, quantities in (("requests", requests), ("limits", limits)):
+        if gpu in quantities:
+            yield FieldError(f"{path}.{field}.{gpu}", "must be left out: spec.runtime.gpu says it")
+
+
+def _volumes(spec: SentryModelSpec) -> Iterator[FieldError]:
+    seen: set[str] = set()
+    for index, volume in enumerate(spec.pod.volumes or ()):
+        path, target = f"spec.pod.volumes[{index}]", PurePosixPath(volume.mount_path)
+        if volume.name in RESERVED or volume.name.startswith("authority-"):
+            yield FieldError(f"{path}.name", "is the name of a volume that the operator mounts")
+        if len(volume.source) != 1:
+            yield FieldError(f"{path}.source", "must hold exactly one source, such as {configMap: {name: extra}}")
+        if any(target.is_relative_to(own) or PurePosixPath(own).is_relative_to(target) for own in RESERVED_PATHS):
+            yield FieldError(f"{path}.mountPath", f"would cover what the operator mounts: {', '.join(RESERVED_PATHS)}")
+        if str(target) in seen:
+            yield FieldError(f"{path}.mountPath", f'Duplicate value: "{target}"')
+        seen.add(str(target))
