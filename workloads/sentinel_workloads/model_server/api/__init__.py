@@ -1,0 +1,1 @@
+"""What is answered: the Open Inference Protocol and /v1/predict, over HTTP and gRPC."""

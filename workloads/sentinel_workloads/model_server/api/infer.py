@@ -1,0 +1,44 @@
+"""POST /v2/models/{name}/infer."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sentinel_workloads.model_server.api.call import Call
+from sentinel_workloads.model_server.api.service import Service
+from sentinel_workloads.model_server.inference.work import Work
+from sentinel_workloads.model_server.oip.json_codec import HEADER_LENGTH, decode, encode
+from sentinel_workloads.model_server.oip.tensors import Inference
+from sentinel_workloads.model_server.wire.exchange import BINARY
+
+
+class Infer:
+    """Answers inference requests as JSON, or as JSON and bytes."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        version = service.config.version
+        self._about = {"model_name": service.config.name, **({"model_version": version} if version else {})}
+
+    def __call__(self, call: Call, body: bytes) -> None:
+        """Answers when the model has run."""
+        _, signature = self._service.loaded()
+        inference = decode(body, call.exchange.headers.get(HEADER_LENGTH), signature)
+        call.work = self._service.submit(
+            inference.feeds, partial(self._done, call, inference), rows=inference.rows, key=inference.key
+        )
+
+    def _done(self, call: Call, inference: Inference, work: Work) -> None:
+        if work.error is not None:
+            call.refuse(work.error)
+            return
+        try:
+            _, signature = self._service.loaded()
+            body, length = encode(inference, work.outputs or [], signature, model=self._about)
+            if length is None:
+                call.answer(body)
+            else:
+                header = b"Inference-Header-Content-Length: %d\r\n" % length
+                call.answer(body, content_type=BINARY, headers=header)
+        except Exception:
+            call.fail()

@@ -1,0 +1,143 @@
+"""POST /v1/predict: named features or texts in; label, confidence and policy out."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+
+from sentinel_workloads.model_server.api.call import Call
+from sentinel_workloads.model_server.api.service import Service
+from sentinel_workloads.model_server.inference.work import Work
+from sentinel_workloads.model_server.model.encoded import PROBABILITIES, Encoded, Encoder, checked
+from sentinel_workloads.model_server.model.texts import MASK
+from sentinel_workloads.model_server.oip.datatypes import Array
+from sentinel_workloads.model_server.refusal import Cause, Refusal, invalid
+
+DEFAULT_POLICY = "default"
+MAX_ENCODING = 256
+"""Most requests whose texts wait for the tokenizer's thread."""
+
+
+class Predict:
+    """Answers bodies of /v1/predict; what is an instance and what is a label comes from the revision's schema."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        config = service.config
+        fallback = config.label_policies.get(DEFAULT_POLICY, {})
+        self._labels = [(label, config.label_policies.get(label, fallback)) for label in config.labels]
+        self._model = {"name": config.name, "version": config.version, "revision": config.revision}
+        self._encoding = 0
+
+    def __call__(self, call: Call, body: bytes) -> None:
+        """Answers, now or when the model has run."""
+        encoder = self._encoder()
+        request = parse(body, encoder)
+        if not encoder.is_heavy(request):
+            self._run(call, request, encoder.encode(request))
+            return
+        if self._encoding >= MAX_ENCODING:
+            raise Refusal(Cause.OVERLOADED, "too many long texts wait to be tokenized", retry_after=1.0)
+        self._encoding += 1
+        loop = self._service.loop
+        future = self._service.encoders.submit(encoder.encode, request)
+        future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._encoded, call, request, done))
+
+    def _encoder(self) -> Encoder:
+        encoder = self._service.loaded()[0].encoder
+        if encoder is None:
+            raise Refusal(
+                Cause.NOT_FOUND,
+                f"the schema names no features: use /v2/models/{self._service.config.name}/infer",
+                field="spec.schema.features",
+            )
+        return encoder
+
+    def _encoded(self, call: Call, request: dict[str, Any], future: Future[Encoded]) -> None:
+        self._encoding -= 1
+        if call.exchange.answered:
+            return
+        try:
+            self._run(call, request, future.result())
+        except Refusal as refusal:
+            call.refuse(refusal)
+        except Exception:
+            call.fail()
+
+    def _run(self, call: Call, request: dict[str, Any], encoded: Encoded) -> None:
+        done = partial(self._done, call, encoded, request.get(PROBABILITIES) is True)
+        call.work = self._service.submit(encoded.feeds, done, rows=encoded.rows, key=encoded.key)
+
+    def _done(self, call: Call, encoded: Encoded, probabilities: bool, work: Work) -> None:
+        if work.error is not None:
+            call.refuse(work.error)
+            return
+        try:
+            rows = self._rows(encoded, work, probabilities)
+            about = {"model": {**self._model, "digest": self._service.digest}, "requestId": call.id}
+            answer = {**rows[0], **about} if encoded.single else {"predictions": rows, **about}
+            call.answer(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
+        except Exception:
+            call.fail()
+
+    def _rows(self, encoded: Encoded, work: Work, probabilities: bool) -> list[dict[str, Any]]:
+        if work.readings is not None:
+            rows = self._classified(work, probabilities)
+        elif self._service.config.task == "Embedding":
+            rows = [{"embedding": row} for row in embeddings(work.outputs or [], work.feeds)]
+        else:
+            rows = self._plain(work)
+        if encoded.truncated is not None:
+            for row, truncated in zip(rows, encoded.truncated, strict=True):
+                if truncated:
+                    row["truncated"] = True
+        return rows
+
+    def _classified(self, work: Work, probabilities: bool) -> list[dict[str, Any]]:
+        readings = work.readings
+        if readings is None:
+            return []
+        threshold = self._service.config.threshold
+        rows = []
+        for index, best in enumerate(readings.best.tolist()):
+            label, policy = self._labels[best]
+            score = readings.scores[index]
+            row = {"label": label, "score": score, "uncertain": bool(score < threshold), "policy": policy}
+            if probabilities:
+                names = (name for name, _ in self._labels)
+                row[PROBABILITIES] = dict(zip(names, readings.probabilities[index].tolist(), strict=True))
+            rows.append(row)
+        return rows
+
+    def _plain(self, work: Work) -> list[dict[str, Any]]:
+        _, signature = self._service.loaded()
+        outputs = work.outputs or []
+        return [
+            {"outputs": {spec.name: array[index].tolist() for spec, array in zip(signature.outputs, outputs, strict=True)}}
+            for index in range(work.rows)
+        ]
+
+
+def parse(body: bytes, encoder: Encoder) -> dict[str, Any]:
+    """Reads a body."""
+    try:
+        return checked(orjson.loads(body), encoder)
+    except orjson.JSONDecodeError as error:
+        raise invalid(f"the body is not JSON: {error}") from None
+
+
+def embeddings(outputs: list[Array], feeds: dict[str, Array]) -> list[Array]:
+    """Gives a vector for each row: the model's own [N, D], or the mean of [N, T, D] over the tokens that count."""
+    pooled = next((array for array in outputs if array.dtype.kind == "f" and array.ndim == 2), None)  # noqa: PLR2004
+    if pooled is not None:
+        return list(np.ascontiguousarray(pooled))
+    tokens = next(array for array in outputs if array.dtype.kind == "f" and array.ndim == 3)  # noqa: PLR2004
+    mask = feeds.get(MASK)
+    weights = np.ones(tokens.shape[:2], np.float32) if mask is None else mask.astype(np.float32)
+    tokens = tokens[:, : weights.shape[1]]  # What ran together was padded to the longest.
+    means = (tokens * weights[..., None]).sum(axis=1) / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    return list(means)

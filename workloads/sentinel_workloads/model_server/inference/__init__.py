@@ -1,0 +1,1 @@
+"""Requests into runs: queue, micro-batches, threads, deadlines."""

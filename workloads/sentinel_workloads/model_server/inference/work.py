@@ -1,0 +1,46 @@
+"""One request's share of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from enum import Enum
+
+from sentinel_workloads.model_server.model.classifier import Readings
+from sentinel_workloads.model_server.oip.datatypes import Array
+from sentinel_workloads.model_server.refusal import Refusal
+
+
+class State(Enum):
+    """Where a work is; only the event loop changes it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+
+
+class Work:
+    """Tensors to run, and after `done(work)` was called, exactly once and on the loop, `outputs` or `error`."""
+
+    __slots__ = ("deadline", "done", "enqueued", "error", "feeds", "key", "outputs", "readings", "rows", "state")
+
+    def __init__(
+        self,
+        feeds: dict[str, Array],
+        *,
+        rows: int,
+        key: Hashable,
+        deadline: float,
+        done: Callable[[Work], None],
+    ) -> None:
+        self.feeds = feeds
+        self.rows = rows
+        self.key = key
+        """Only works of one key run together."""
+        self.deadline = deadline
+        """By the loop's clock."""
+        self.done = done
+        self.enqueued = 0.0
+        self.state = State.QUEUED
+        self.outputs: list[Array] | None = None
+        self.readings: Readings | None = None
+        self.error: Refusal | None = None

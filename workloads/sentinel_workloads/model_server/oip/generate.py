@@ -1,0 +1,37 @@
+"""Makes oip_pb2.py and its types from oip.proto; `--check` says whether they are what it would make."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from grpc_tools import protoc
+
+HERE = Path(__file__).parent
+SOURCE = "oip.proto"
+GENERATED = ("oip_pb2.py", "oip_pb2.pyi")
+HEADER = "# Generated from oip.proto; do not edit.\n# ruff: noqa\n# fmt: off\n# mypy: ignore-errors\n"
+
+
+def generate(target: Path) -> None:
+    """Writes the generated modules below `target`."""
+    code = protoc.main(["", f"-I{HERE}", f"--python_out={target}", f"--pyi_out={target}", SOURCE])
+    if code:
+        raise SystemExit(f"protoc ended with {code}")
+    for name in GENERATED:
+        path = target / name
+        path.write_text(HEADER + path.read_text())
+
+
+def is_current() -> bool:
+    """Tells whether the committed modules are what the source makes."""
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder))
+        return all((HERE / name).read_text() == (Path(folder) / name).read_text() for name in GENERATED)
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv:
+        sys.exit(not is_current())
+    generate(HERE)

@@ -1,0 +1,173 @@
+"""The process from start to end: health at once, ready when the model is proven, gone when the last request is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sentinel_operator.api.serving import ExitCode, ServingConfig
+from sentinel_workloads.model_server.access.certificates import Certificates
+from sentinel_workloads.model_server.access.gate import Gate
+from sentinel_workloads.model_server.access.keys import ApiKeys
+from sentinel_workloads.model_server.access.rate import RateLimit
+from sentinel_workloads.model_server.access.tokens import Tokens
+from sentinel_workloads.model_server.access.watched import reload_on_change
+from sentinel_workloads.model_server.api.http import HttpApi, MetricsApi
+from sentinel_workloads.model_server.api.rpc import RpcServer
+from sentinel_workloads.model_server.api.service import Service
+from sentinel_workloads.model_server.drain import until_idle
+from sentinel_workloads.model_server.inference.batcher import Batcher, Bounds
+from sentinel_workloads.model_server.inference.pace import Pace, measure
+from sentinel_workloads.model_server.inference.together import run_together
+from sentinel_workloads.model_server.inference.warmup import warm_up
+from sentinel_workloads.model_server.model.served import ServedModel, open_model
+from sentinel_workloads.model_server.observe.metrics import Metrics
+from sentinel_workloads.model_server.options import Options
+from sentinel_workloads.model_server.unservable import Unservable
+from sentinel_workloads.model_server.wire.listener import Listener
+
+LOG = logging.getLogger(__name__)
+SCRAPE_BYTES = 1024
+"""A scraper sends no body."""
+CLOSE_SECONDS = 2.0
+
+
+def read_config(path: Path) -> ServingConfig:
+    """Reads serving.json."""
+    try:
+        return ServingConfig.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise Unservable(ExitCode.InvalidConfig, f"{path} cannot be read: {error}") from error
+
+
+class Server:
+    """One process for one revision."""
+
+    def __init__(self, config: ServingConfig, options: Options) -> None:
+        self._config, self._options = config, options
+        self._stop = asyncio.Event()
+        self._certificates = _certificates(config)
+        self._gate = _gate(config)
+        self._service = Service(config, gate=self._gate, metrics=Metrics(config))
+        self._http = Listener(
+            HttpApi(self._service),
+            max_body=config.limits.max_request_bytes,
+            tls=self._certificates.context if self._certificates else None,
+        )
+        self._metrics = Listener(MetricsApi(self._service), max_body=SCRAPE_BYTES)
+        self._rpc = RpcServer(self._service, self._certificates)
+
+    async def run(self) -> None:
+        """Serves until SIGTERM or SIGINT, then drains; raises Unservable when it can never serve."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        reloading = asyncio.create_task(reload_on_change(self._mounted(), self._reload))
+        try:
+            if await self._start():
+                await self._stop.wait()
+            await self._drain()
+        finally:
+            reloading.cancel()
+            self._service.close()
+
+    async def _start(self) -> bool:
+        """Opens the ports; false when it was told to end before the model was ready."""
+        host, service = self._options.host, self._service
+        ports = {"metricsPort": await self._metrics.open(host, self._options.metrics_port)}
+        ports["httpPort"] = await self._http.open(host, self._options.http_port)
+        began = time.perf_counter()
+        loading = asyncio.create_task(asyncio.to_thread(_load, self._config))
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not loading.done():
+            return False
+        stopping.cancel()
+        model, pace = loading.result()
+        service.load(model, self._batcher(model, pace))
+        service.metrics.load_seconds = time.perf_counter() - began
+        ports["grpcPort"] = await self._rpc.open(host, self._options.grpc_port)
+        service.metrics.ready = True
+        LOG.info(
+            "ready",
+            extra={
+                **ports,
+                "digest": service.digest,
+                "loadSeconds": round(service.metrics.load_seconds, 3),
+                "rowMicroseconds": round(pace.row_seconds * 1e6),
+                "inlineRows": pace.inline_rows,
+                "threads": pace.slots,
+                "batches": model.batches,
+            },
+        )
+        return True
+
+    async def _drain(self) -> None:
+        """Says that it is not ready, serves who has not heard, ends what is under way."""
+        service, limits = self._service, self._config.limits
+        began = time.monotonic()
+        was_ready, service.metrics.ready = service.metrics.ready, False
+        self._http.draining = True
+        if was_ready:
+            LOG.info("draining", extra={"seconds": limits.drain_seconds})
+            await until_idle(service, at_most=limits.drain_seconds)
+        left = max(CLOSE_SECONDS, limits.drain_seconds - (time.monotonic() - began))
+        await asyncio.gather(self._http.close(seconds=left), self._rpc.close(seconds=left))
+        await self._metrics.close(seconds=0.0)
+        LOG.info("drained", extra={"seconds": round(time.monotonic() - began, 3)})
+
+    def _batcher(self, model: ServedModel, pace: Pace) -> Batcher:
+        batching = self._config.batching
+        bounds = Bounds(
+            max_size=batching.max_size if model.batches else 1,
+            max_delay=batching.max_delay_ms / 1000,
+            max_queue_rows=self._config.limits.max_queue_rows,
+        )
+        return Batcher(
+            lambda works: run_together(model, works), bounds=bounds, pace=pace, meter=self._service.metrics
+        )
+
+    def _mounted(self) -> list[Path]:
+        access = self._config.access
+        named = (access.api_keys_dir, access.jwt.jwks_file if access.jwt else "", access.tls_dir)
+        return [Path(name) for name in named if name]
+
+    def _reload(self) -> None:
+        self._gate.reload()
+        if self._certificates is not None:
+            self._certificates.load()
+
+
+def _load(config: ServingConfig) -> tuple[ServedModel, Pace]:
+    model = open_model(config)
+    warm_up(model, config)
+    return model, measure(model, max_size=config.batching.max_size, threads=config.threads)
+
+
+def _certificates(config: ServingConfig) -> Certificates | None:
+    if not config.access.tls_dir:
+        return None
+    try:
+        return Certificates(Path(config.access.tls_dir))
+    except (OSError, ValueError) as error:
+        raise Unservable(ExitCode.InvalidConfig, str(error), field="spec.access.tls.secretRef") from error
+
+
+def _gate(config: ServingConfig) -> Gate:
+    access = config.access
+    rate = RateLimit(access.requests_per_second, access.burst, clock=time.monotonic)
+    gate = Gate(
+        keys=ApiKeys(Path(access.api_keys_dir)) if access.api_keys_dir else None,
+        tokens=Tokens(access.jwt) if access.jwt else None,
+        rate=rate if access.requests_per_second > 0 else None,
+    )
+    try:
+        gate.reload()
+    except (OSError, ValueError) as error:
+        raise Unservable(ExitCode.InvalidConfig, str(error), field="spec.access.auth") from error
+    return gate
