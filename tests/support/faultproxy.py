@@ -23,9 +23,9 @@ _PASSED_ON = ("Content-Type", "Accept")
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Seen:
-    """One request, as it came in."""
+    """One request, as it came in; `status` is 0 until it is answered."""
 
     method: str
     path: str
@@ -86,7 +86,8 @@ class FaultProxy:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._faults: list[Fault] = []
-        self._watches: set[asyncio.Task[Any]] = set()
+        self._watches: dict[asyncio.Task[Any], Seen] = {}
+        self._blocked: Match | None = None
         self._runner: web.AppRunner | None = None
         self._last_write: Match | None = None
         self._last_answered = False
@@ -136,6 +137,17 @@ class FaultProxy:
         for task in tuple(self._watches):
             task.cancel()
 
+    def block(self, match: Match) -> None:
+        """Refuses what matches with 503 from now on, and cuts the watches that match."""
+        self._blocked = match
+        for task, seen in tuple(self._watches.items()):
+            if match(seen):
+                task.cancel()
+
+    def unblock(self) -> None:
+        """Lets everything through again."""
+        self._blocked = None
+
     def die_at_write(self, number: int, *, answered: bool = False) -> None:
         """Answers nothing at all from the k-th write on. That write itself happens; its answer, only if `answered`."""
         countdown = number
@@ -166,14 +178,17 @@ class FaultProxy:
         seen = Seen(request.method, request.path, request.query.get("watch") == "true")
         if self.dead.is_set():
             return _cut(request)
+        self.log.append(seen)
+        if self._blocked is not None and self._blocked(seen):
+            return _status(Fault(everything, status=503), seen)
         fault = next((each for each in self._faults if not each.spent and each.match(seen)), None)
         last = self._last_write is not None and self._last_write(seen)
         if fault is not None:
             fault.hit += 1
             await asyncio.sleep(fault.delay)
             if not fault.after_forwarding and (fault.cut or fault.status):
-                self.log.append(Seen(seen.method, seen.path, seen.watch, fault.status))
-                return _cut(request) if fault.cut else _status(fault)
+                seen.status = fault.status
+                return _cut(request) if fault.cut else _status(fault, seen)
         if last:
             self.dead.set()
         response = await self._forward(request, seen)
@@ -191,25 +206,27 @@ class FaultProxy:
                 headers={**headers, **await self._access.authorization()},
                 timeout=ClientTimeout(total=None, sock_read=400),
             ) as upstream:
-                self.log.append(Seen(seen.method, seen.path, seen.watch, upstream.status))
+                seen.status = upstream.status
                 passed = {"Content-Type": upstream.headers.get("Content-Type", "application/json")}
                 if not seen.watch:
                     return web.Response(status=upstream.status, body=await upstream.read(), headers=passed)
-                return await self._stream(request, upstream, passed)
+                return await self._stream(request, seen, upstream, passed)
         except ClientError:
             return _cut(request)
 
-    async def _stream(self, request: web.Request, upstream: Any, headers: dict[str, str]) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, seen: Seen, upstream: Any, headers: dict[str, str]
+    ) -> web.StreamResponse:
         response = web.StreamResponse(status=upstream.status, headers=headers)
         await response.prepare(request)
         copying = asyncio.create_task(_copy(upstream, response))
-        self._watches.add(copying)
+        self._watches[copying] = seen
         try:
             await asyncio.wait([copying])
             if copying.cancelled():
                 _cut(request)
         finally:
-            self._watches.discard(copying)
+            del self._watches[copying]
             copying.cancel()
         return response
 
@@ -228,7 +245,7 @@ def _cut(request: web.Request) -> web.Response:
     return web.Response(status=502)
 
 
-def _status(fault: Fault) -> web.Response:
+def _status(fault: Fault, seen: Seen) -> web.Response:
     body = {
         "apiVersion": "v1",
         "kind": "Status",
@@ -237,4 +254,6 @@ def _status(fault: Fault) -> web.Response:
         "reason": {409: "Conflict", 410: "Expired", 429: "TooManyRequests", 500: "InternalError"}.get(fault.status, ""),
         "message": f"injected {fault.status}",
     }
+    if seen.watch and fault.status == 410:  # the watch cache says so in the stream
+        return web.json_response({"type": "ERROR", "object": body})
     return web.json_response(body, status=fault.status, headers=fault.headers)

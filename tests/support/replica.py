@@ -97,7 +97,7 @@ class Replica:
         """Makes it look at everything of a kind, as it does now and then."""
         runtime = self.app.runtime if self.app else None
         if runtime is not None and self._loop is not None:
-            work = runtime.resync.once(runtime.controllers[kind])
+            work = runtime.resync.once(runtime.controllers[kind], spread=0.2)
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     def _call(self, function: Any) -> None:

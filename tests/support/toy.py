@@ -6,6 +6,7 @@ NetworkPolicy, a PodDisruptionBudget and a Deployment whose replicas are set by 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,7 +43,7 @@ TOY = Kind(
     status=ToyStatus,
     short_names=(),
     columns=(),
-    group="test.sentinel.dev",
+    group=f"{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}.test.sentinel.dev",  # a worker's replicas see its toys only
     version="v1",
 )
 

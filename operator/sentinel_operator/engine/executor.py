@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,12 +12,14 @@ import orjson
 
 from sentinel_operator.core.plan import Apply, Delete, Event, Manifest, ObjectRef, Plan, Scale
 from sentinel_operator.engine.cache import Key, ObjectCache, key_of
-from sentinel_operator.engine.errors import ApiError, NotFound, StepFailed, SubjectGone
+from sentinel_operator.engine.errors import ApiError, NotFound, StepFailed, SubjectGone, Terminal
 from sentinel_operator.engine.intent import HASH_ANNOTATION, Path, differences, sealed
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.resources import Resource, ResourceTable
 
 logger = logging.getLogger(__name__)
+
+_INVALID, _REFUSED_FOR = 422, 300.0
 
 
 class Recorder(Protocol):
@@ -25,6 +27,16 @@ class Recorder(Protocol):
 
     def record(self, regarding: Manifest, event: Event) -> None:
         """Queues an event about an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An intent that the API server called invalid; sent again once it, or the live object, is another."""
+
+    digest: str
+    live_version: str
+    error: Terminal
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +60,13 @@ class Executor:
         table: ResourceTable,
         caches: Mapping[Resource, ObjectCache],
         recorder: Recorder,
+        clock: Callable[[], float],
     ) -> None:
+        self._clock = clock
         self._api, self._resource, self._primary = api, resource, primary
         self._table, self._caches, self._recorder = table, caches, recorder
         self._settled: dict[Key, dict[ObjectRef, Settled]] = {}
+        self._refused: dict[Key, Refused] = {}
         self._statuses: dict[Key, tuple[str, str]] = {}
 
     async def execute(self, raw: Manifest, plan: Plan) -> int:
@@ -76,6 +91,7 @@ class Executor:
     def forget(self, key: Key) -> None:
         """Frees what is remembered about an object."""
         self._settled.pop(key, None)
+        self._refused.pop(key, None)
         self._statuses.pop(key, None)
 
     async def _apply_all(self, raw: Manifest, steps: tuple[Apply, ...]) -> int:
@@ -88,13 +104,10 @@ class Executor:
             intent, digest = sealed(step.manifest)
             if live is not None and _holds(intent, digest, live, settled.get(ref)):
                 continue
-            if live is None and not confirmed:
+            if not confirmed:
                 await self._confirm(raw)
                 confirmed = True
-            try:
-                answer = await self._api.apply(resource, intent, field_manager=step.field_manager, force=step.force)
-            except ApiError as error:
-                raise StepFailed(ref, error) from error
+            answer = await self._apply(key_of(raw), step, resource, live)
             writes += 1
             remaining = differences(intent, answer)
             cache.put(answer)
@@ -104,8 +117,26 @@ class Executor:
         self._settled[key_of(raw)] = {ref: state for ref, state in settled.items() if ref in wanted and state.remaining}
         return writes
 
+    async def _apply(self, key: Key, step: Apply, resource: Resource, live: Manifest | None) -> Manifest:
+        """Sends one intent, unless that very one has just been called invalid: then it fails the same way again."""
+        intent, digest = sealed(step.manifest)
+        version = live["metadata"]["resourceVersion"] if live is not None else ""
+        refused = self._refused.pop(key, None)
+        if refused and (refused.digest, refused.live_version) == (digest, version) and self._clock() < refused.until:
+            self._refused[key] = refused
+            raise StepFailed(step.ref, refused.error) from refused.error
+        try:
+            return await self._api.apply(resource, intent, field_manager=step.field_manager, force=step.force)
+        except Terminal as error:
+            if error.code == _INVALID:
+                self._refused[key] = Refused(digest, version, error, self._clock() + _REFUSED_FOR)
+            raise StepFailed(step.ref, error) from error
+        except ApiError as error:
+            raise StepFailed(step.ref, error) from error
+
     async def _confirm(self, raw: Manifest) -> None:
-        """Makes sure, before a first child is made, that the object really is there: kopf may have missed its end."""
+        """Makes sure, before a child is made or healed, that the object really is there: kopf may have missed its end,
+        and what then happens to its children is the garbage collector's doing, not to be undone."""
         key = key_of(raw)
         live = await self._api.find(self._resource, key.namespace, key.name)
         if live is not None:

@@ -44,10 +44,10 @@ class Resync:
         while True:
             await asyncio.sleep(self._period * self._rng.uniform(0.9, 1.1))
             for controller in self._controllers:
-                await self.once(controller)
+                await self.once(controller, spread=self._period * _SPREAD)
 
-    async def once(self, controller: Controller) -> None:
-        """Makes the cache of one kind equal to the cluster and queues every object of it, spread in time."""
+    async def once(self, controller: Controller, *, spread: float) -> None:
+        """Makes the cache of one kind equal to the cluster and queues every object of it within `spread` seconds."""
         try:
             async with asyncio.timeout(_LIST_DEADLINE):
                 items, version = await self._api.list(controller.view.resource)
@@ -60,4 +60,4 @@ class Resync:
         if gone:
             logger.info("%d %s were deleted unseen", len(gone), controller.name)
         for key in controller.view.primary:
-            controller.queue.add_after(key, self._rng.uniform(0.0, self._period * _SPREAD), Lane.RESYNC)
+            controller.queue.add_after(key, self._rng.uniform(0.0, spread), Lane.RESYNC)

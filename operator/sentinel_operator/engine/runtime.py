@@ -143,6 +143,7 @@ class Runtime:
             table=self.table,
             caches=view.children,
             recorder=self.recorder,
+            clock=time.monotonic,
         )
         queue: WorkQueue[Key] = WorkQueue(
             timers=asyncio.get_running_loop(), metrics=self.metrics.queue(resource.kind), rng=self.rng
