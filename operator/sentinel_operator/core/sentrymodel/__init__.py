@@ -1,0 +1,1 @@
+"""SentryModel: a model served by revisions, each verified by its own pods."""

@@ -1,0 +1,107 @@
+"""The pod template of a revision and the Deployment that keeps its pods; the number of replicas is not part of it."""
+
+from __future__ import annotations
+
+import math
+
+from sentinel_operator.api.fields import seconds
+from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.names import Owner, revision_name
+from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.sentrymodel.containers import fetch_container, server_container, source_container
+from sentinel_operator.core.sentrymodel.volumes import SERVER, mounted
+
+COMPONENT = "server"
+VERSION_ANNOTATION = "sentinel.dev/version"
+MODEL_DIGEST_ANNOTATION = "sentinel.dev/model-digest"
+CONFIG_DIGEST_ANNOTATION = "sentinel.dev/config-digest"
+_USER = 65532
+_POD_SECURITY: Manifest = {
+    "runAsNonRoot": True,
+    "runAsUser": _USER,
+    "runAsGroup": _USER,
+    "fsGroup": _USER,
+    "fsGroupChangePolicy": "OnRootMismatch",
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def pod_template(spec: SentryModelSpec, config: SentinelConfigSpec, *, owner: Owner, revision: str) -> Manifest:
+    """Gives everything that makes a pod what it is; with an empty revision, everything that the revision's name is
+    the hash of."""
+    pod = spec.pod
+    return {
+        "metadata": {
+            "labels": owner.labels(COMPONENT, revision=revision, extra={**(spec.labels or {}), **(pod.labels or {})}),
+            "annotations": {**(pod.annotations or {}), "kubectl.kubernetes.io/default-container": SERVER},
+        },
+        "spec": {
+            **_containers(spec, config, config_map=revision_name(owner.name, revision)),
+            "serviceAccountName": pod.service_account_name or owner.name,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": pod.security_context if pod.security_context is not None else _POD_SECURITY,
+            "terminationGracePeriodSeconds": math.ceil(seconds(pod.termination_grace_period)),
+            "topologySpreadConstraints": _spread(spec, owner=owner, revision=revision),
+            **_placement(spec),
+        },
+    }
+
+
+def deployment(owner: Owner, *, name: str, labels: Manifest, annotations: Manifest, template: Manifest) -> Manifest:
+    """Gives the Deployment without `replicas`: those are set through its scale, by us or by an autoscaler."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": name,
+            "namespace": owner.namespace,
+            "labels": labels,
+            "annotations": annotations,
+            "ownerReferences": [owner.reference()],
+        },
+        "spec": {
+            "selector": {"matchLabels": owner.revision_selector(labels["sentinel.dev/revision"])},
+            # The template never changes: this only matters for the repair of a change made by hand.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "revisionHistoryLimit": 1,
+            "template": template,
+        },
+    }
+
+
+def _containers(spec: SentryModelSpec, config: SentinelConfigSpec, *, config_map: str) -> Manifest:
+    volumes = mounted(spec, config_map=config_map)
+    source = source_container(spec, volumes)
+    return {
+        "initContainers": [*([source] if source else []), fetch_container(spec, config, volumes)],
+        "containers": [server_container(spec, config, volumes)],
+        "volumes": [each.volume for each in volumes],
+    }
+
+
+def _spread(spec: SentryModelSpec, *, owner: Owner, revision: str) -> list[Manifest]:
+    if spec.pod.topology_spread_constraints is not None:
+        return spec.pod.topology_spread_constraints
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": owner.revision_selector(revision)},
+        }
+    ]
+
+
+def _placement(spec: SentryModelSpec) -> Manifest:
+    pod = spec.pod
+    optional = {
+        "nodeSelector": pod.node_selector,
+        "tolerations": pod.tolerations,
+        "affinity": pod.affinity,
+        "priorityClassName": pod.priority_class_name,
+        "runtimeClassName": pod.runtime_class_name,
+        "imagePullSecrets": [{"name": each.name} for each in pod.image_pull_secrets or ()],
+    }
+    return {key: value for key, value in optional.items() if value}

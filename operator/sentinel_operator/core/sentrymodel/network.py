@@ -1,0 +1,144 @@
+"""How requests reach the pods, who may ask for their metrics, and where a client finds the model."""
+
+from __future__ import annotations
+
+from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.api.sentrymodel import Gateway, SentryModelSpec
+from sentinel_operator.api.serving import GRPC_PORT, HTTP_PORT, METRICS_PORT
+from sentinel_operator.core.names import Owner
+from sentinel_operator.core.plan import Manifest
+
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
+
+
+def desired_service(spec: SentryModelSpec, *, owner: Owner) -> Manifest:
+    """Gives the Service before the ready pods of all revisions; metrics are not on it."""
+    secure = _secure(spec)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            **_metadata(spec, owner, component="service"),
+            **({"annotations": spec.service.annotations} if spec.service.annotations else {}),
+        },
+        "spec": {
+            "type": spec.service.type,
+            "selector": owner.selector,
+            "ports": [
+                {
+                    "name": "http",
+                    "port": HTTP_PORT,
+                    "targetPort": "http",
+                    "protocol": "TCP",
+                    "appProtocol": "https" if secure else "http",
+                },
+                {
+                    "name": "grpc",
+                    "port": GRPC_PORT,
+                    "targetPort": "grpc",
+                    "protocol": "TCP",
+                    "appProtocol": "https" if secure else "kubernetes.io/h2c",
+                },
+            ],
+        },
+    }
+
+
+def desired_service_account(spec: SentryModelSpec, *, owner: Owner) -> Manifest | None:
+    """Gives the account of the pods, without a right and without a token, unless the user names their own."""
+    if spec.pod.service_account_name is not None:
+        return None
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": _metadata(spec, owner, component="identity"),
+        "automountServiceAccountToken": False,
+    }
+
+
+def desired_network_policy(spec: SentryModelSpec, config: SentinelConfigSpec, *, owner: Owner) -> Manifest:
+    """Gives the policy that opens the serving ports to all, and the metrics port to those that scrape it."""
+    scrapers = [name for name in (config.operator_namespace, config.monitoring_namespace) if name]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": _metadata(spec, owner, component="network"),
+        "spec": {
+            "podSelector": {"matchLabels": owner.selector},
+            "policyTypes": ["Ingress"],
+            "ingress": [
+                {"ports": [{"port": HTTP_PORT, "protocol": "TCP"}, {"port": GRPC_PORT, "protocol": "TCP"}]},
+                *(
+                    [
+                        {
+                            "ports": [{"port": METRICS_PORT, "protocol": "TCP"}],
+                            "from": [
+                                {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: name}}} for name in scrapers
+                            ],
+                        }
+                    ]
+                    if scrapers
+                    else []
+                ),
+            ],
+        },
+    }
+
+
+def desired_route(spec: SentryModelSpec, *, owner: Owner) -> Manifest | None:
+    """Gives the HTTPRoute before the Service, where the Gateway API is asked for. A prefix is taken off again."""
+    gateway = spec.routing.gateway
+    if spec.routing.provider != "Gateway" or gateway is None:
+        return None
+    rule: Manifest = {
+        "matches": [{"path": {"type": "PathPrefix", "value": gateway.path_prefix}}],
+        "backendRefs": [{"group": "", "kind": "Service", "name": owner.name, "port": HTTP_PORT, "weight": 1}],
+    }
+    if gateway.path_prefix != "/":
+        rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
+        rule["filters"] = [{"type": "URLRewrite", "urlRewrite": rewrite}]
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": _metadata(spec, owner, component="route"),
+        "spec": {
+            "parentRefs": _parents(gateway),
+            **({"hostnames": gateway.hostnames} if gateway.hostnames else {}),
+            "rules": [rule],
+        },
+    }
+
+
+def url(spec: SentryModelSpec, *, owner: Owner) -> str:
+    """Gives the address at which clients find the model: the route's host if there is one, else the Service."""
+    gateway = spec.routing.gateway
+    if spec.routing.provider == "Gateway" and gateway is not None and gateway.hostnames:
+        return f"http://{gateway.hostnames[0]}{gateway.path_prefix.rstrip('/')}"
+    scheme = "https" if _secure(spec) else "http"
+    return f"{scheme}://{owner.name}.{owner.namespace}.svc:{HTTP_PORT}"
+
+
+def _parents(gateway: Gateway) -> list[Manifest]:
+    return [
+        {
+            "group": "gateway.networking.k8s.io",
+            "kind": "Gateway",
+            "name": parent.name,
+            **({"namespace": parent.namespace} if parent.namespace else {}),
+            **({"sectionName": parent.section_name} if parent.section_name else {}),
+        }
+        for parent in gateway.parent_refs
+    ]
+
+
+def _secure(spec: SentryModelSpec) -> bool:
+    return spec.access is not None and spec.access.tls is not None
+
+
+def _metadata(spec: SentryModelSpec, owner: Owner, *, component: str) -> Manifest:
+    return {
+        "name": owner.name,
+        "namespace": owner.namespace,
+        "labels": owner.labels(component, extra=spec.labels),
+        "ownerReferences": [owner.reference()],
+    }

@@ -1,0 +1,124 @@
+"""The SentryModel controller: raw objects in, a plan out. Pure; what it remembers only saves work."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+
+from sentinel_operator.api.kinds import SENTRY_MODEL, Kind
+from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.names import Owner
+from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
+from sentinel_operator.core.reconciler import PODS, ChildKind
+from sentinel_operator.core.sentrymodel.observe import (
+    Observed,
+    observe_children,
+    observe_deployments,
+    observe_pods,
+    observe_status,
+)
+from sentinel_operator.core.sentrymodel.parse import Parsed, parse
+from sentinel_operator.core.sentrymodel.references import Contents, config_maps, contents, reference, secrets
+from sentinel_operator.core.sentrymodel.steps import plan_for, plan_for_failure
+
+CHILDREN: tuple[ChildKind, ...] = (
+    ChildKind("apps/v1", "Deployment", "deployments", scalable=True),
+    ChildKind("v1", "ConfigMap", "configmaps"),
+    ChildKind("v1", "Service", "services"),
+    ChildKind("v1", "ServiceAccount", "serviceaccounts"),
+    ChildKind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+    ChildKind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    ChildKind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    ChildKind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", optional=True),
+    PODS,
+)
+REMEMBERED = 4096
+
+
+class SentryModelReconciler:
+    """Decides for SentryModels. Not safe for threads; as many workers of one event loop as you like."""
+
+    def __init__(self, *, remembered: int = REMEMBERED) -> None:
+        self._parsed: OrderedDict[tuple[str, int], Parsed] = OrderedDict()
+        self._remembered = remembered
+
+    @property
+    def kind(self) -> Kind:
+        """The kind that this reconciler is for."""
+        return SENTRY_MODEL
+
+    @property
+    def children(self) -> tuple[ChildKind, ...]:
+        """Everything it may create, watch or read as a child."""
+        return CHILDREN
+
+    def references(self, raw: Manifest) -> tuple[ObjectRef, ...]:
+        """Names the ConfigMaps that become part of the revision; none while the spec does not validate."""
+        spec = self._parse(raw).spec
+        if spec is None:
+            return ()
+        namespace = raw["metadata"]["namespace"]
+        return tuple(dict.fromkeys(reference(namespace, mention.name) for mention in config_maps(spec)))
+
+    def observe(
+        self,
+        raw: Manifest,
+        children: tuple[Manifest, ...],
+        pods: tuple[Manifest, ...],
+        references: Mapping[ObjectRef, Manifest | None],
+        config: SentinelConfigSpec,
+        now: datetime,
+    ) -> Observed:
+        """Freezes what is known into one value; an object that does not validate is an observation, not an error."""
+        parsed, metadata = self._parse(raw), raw["metadata"]
+        owner = Owner(
+            SENTRY_MODEL.api_version, SENTRY_MODEL.kind, metadata["namespace"], metadata["name"], metadata["uid"]
+        )
+        own, strangers = observe_children(owner, children)
+        return Observed(
+            owner=owner,
+            generation=int(metadata.get("generation") or 0),
+            deleting=bool(metadata.get("deletionTimestamp")),
+            spec=parsed.spec,
+            problem=parsed.problem,
+            status=observe_status(raw),
+            contents=contents(parsed.spec, namespace=owner.namespace, found=references) if parsed.spec else Contents(),
+            config=config,
+            deployments=observe_deployments(own),
+            pods=observe_pods(owner, pods, field_of=lambda name: _field_of(parsed.spec, name)),
+            children=own,
+            strangers=strangers,
+            now=now,
+        )
+
+    def plan(self, observed: Observed) -> Plan:
+        """Decides what to do about it."""
+        return plan_for(observed)
+
+    def on_error(self, observed: Observed, error: Failure) -> Plan | None:
+        """Says what the status and the events should tell when a step failed."""
+        return plan_for_failure(observed, error)
+
+    def _parse(self, raw: Manifest) -> Parsed:
+        """Validating a spec is the dearest part of a pass that finds nothing to do."""
+        metadata = raw["metadata"]
+        if not metadata.get("uid") or not metadata.get("generation"):
+            return parse(raw)
+        key = (metadata["uid"], int(metadata["generation"]))
+        found = self._parsed.get(key)
+        if found is None:
+            found = self._parsed[key] = parse(raw)
+            if len(self._parsed) > self._remembered:
+                self._parsed.popitem(last=False)
+        self._parsed.move_to_end(key)
+        return found
+
+
+def _field_of(spec: SentryModelSpec | None, name: str) -> str:
+    """Gives the field that names a Secret or a ConfigMap; what the user's own env names is theirs to find."""
+    for mention in (*secrets(spec), *config_maps(spec)) if spec is not None else ():
+        if mention.name == name:
+            return mention.field
+    return "spec.pod.env"

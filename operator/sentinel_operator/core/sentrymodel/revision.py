@@ -1,0 +1,89 @@
+"""A revision: what its pods run, named by its own content, so that equal declarations are the same revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.hashing import digest, hash8
+from sentinel_operator.core.names import REVISION, Owner, revision_name
+from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.sentrymodel.config import config_data
+from sentinel_operator.core.sentrymodel.deployment import (
+    COMPONENT,
+    CONFIG_DIGEST_ANNOTATION,
+    MODEL_DIGEST_ANNOTATION,
+    VERSION_ANNOTATION,
+    deployment,
+    pod_template,
+)
+from sentinel_operator.core.sentrymodel.references import Contents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """The immutable objects of one revision, and what identifies them."""
+
+    id: str
+    version: str
+    model_digest: str
+    config_digest: str
+    config_map: Manifest
+    deployment: Manifest
+
+    @property
+    def name(self) -> str:
+        """Gives the name that its objects share."""
+        return str(self.deployment["metadata"]["name"])
+
+
+def desired_revision(
+    spec: SentryModelSpec, config: SentinelConfigSpec, *, owner: Owner, contents: Contents
+) -> Revision:
+    """Gives the revision that the spec asks for. Replicas, services and the like do not change its name."""
+    unnamed = config_data(spec, owner=owner, revision="", contents=contents)
+    content = {"template": pod_template(spec, config, owner=owner, revision=""), "data": unnamed}
+    revision = hash8(content)
+    name = revision_name(owner.name, revision)
+    data = config_data(spec, owner=owner, revision=revision, contents=contents)
+    labels = owner.labels(COMPONENT, revision=revision, extra=spec.labels)
+    annotations = {
+        VERSION_ANNOTATION: spec.model.version,
+        CONFIG_DIGEST_ANNOTATION: digest(unnamed),
+        **({MODEL_DIGEST_ANNOTATION: spec.model.digest} if spec.model.digest else {}),
+    }
+    return Revision(
+        id=revision,
+        version=spec.model.version,
+        model_digest=spec.model.digest or "",
+        config_digest=annotations[CONFIG_DIGEST_ANNOTATION],
+        config_map=_config_map(owner, name=name, labels=labels, data=data),
+        deployment=deployment(
+            owner,
+            name=name,
+            labels=labels,
+            annotations=annotations,
+            template=pod_template(spec, config, owner=owner, revision=revision),
+        ),
+    )
+
+
+def _config_map(owner: Owner, *, name: str, labels: dict[str, str], data: dict[str, str]) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name,
+            "namespace": owner.namespace,
+            "labels": {**labels, "app.kubernetes.io/component": "config"},
+            "ownerReferences": [owner.reference()],
+        },
+        "immutable": True,
+        "data": data,
+    }
+
+
+def revision_of(child: Manifest) -> str:
+    """Gives the revision that an object belongs to, or an empty string."""
+    return str((child["metadata"].get("labels") or {}).get(REVISION, ""))

@@ -1,0 +1,154 @@
+"""The status of a model, as a function of what is observed: equal observations give equal bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sentinel_operator.api.conditions import READY, RECONCILING, STALLED, Condition, Decision
+from sentinel_operator.api.sentrymodel import RevisionStatus, RolloutStatus, SentryModelStatus
+from sentinel_operator.core.conditions import Finding, conditions
+from sentinel_operator.core.names import as_selector
+from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.sentrymodel.assess import Assessment
+from sentinel_operator.core.sentrymodel.history import history
+from sentinel_operator.core.sentrymodel.network import url
+from sentinel_operator.core.sentrymodel.observe import Observed
+from sentinel_operator.core.sentrymodel.summary import Summary, phase_of, total_ready
+from sentinel_operator.core.sentrymodel.verification import verification_findings, verification_status, verified
+
+AVAILABLE = "Available"
+
+
+def desired_status(
+    observed: Observed, assessment: Assessment, summary: Summary, *, decision: Decision | None
+) -> SentryModelStatus:
+    """Gives the whole status. The time of the pass is in it only where something changed."""
+    findings = (
+        *_standing(summary),
+        _available(observed, assessment.wanted),
+        *verification_findings(observed, assessment),
+    )
+    coming = assessment.coming and assessment.target is not None
+    return SentryModelStatus(
+        observed_generation=observed.generation,
+        phase=phase_of(summary, observed, assessment),
+        stable=_revision_status(observed, assessment, assessment.stable) if assessment.stable else None,
+        canary=_revision_status(observed, assessment, assessment.target.id)
+        if coming and assessment.target is not None
+        else None,
+        revisions=history(observed, assessment) or None,
+        rollout=_rollout(assessment, summary),
+        url=url(assessment.spec, owner=observed.owner),
+        replicas=_serving_pods(observed, assessment.stable),
+        ready_replicas=total_ready(observed),
+        selector=as_selector(observed.owner.selector),
+        verification=verification_status(observed, assessment),
+        last_decision=decision,
+        conditions=conditions(findings, previous=_previous(observed), generation=observed.generation, now=observed.now),
+    )
+
+
+def undecided_status(observed: Observed, summary: Summary) -> SentryModelStatus:
+    """Gives the status of a model whose spec cannot be understood: what was known stays, what serves is counted."""
+    before = observed.status or SentryModelStatus()
+    stable = before.stable.revision if before.stable else ""
+    kept = [
+        Finding(each.type, each.status, each.reason, each.message)
+        for each in before.conditions or ()
+        if each.type not in {READY, RECONCILING, STALLED, AVAILABLE}
+    ]
+    return before.model_copy(
+        update={
+            "observed_generation": observed.generation,
+            "phase": phase_of(summary, observed, None),
+            "replicas": _serving_pods(observed, stable),
+            "ready_replicas": total_ready(observed),
+            "conditions": conditions(
+                (*_standing(summary), _available(observed, 1), *kept),
+                previous=_previous(observed),
+                generation=observed.generation,
+                now=observed.now,
+            ),
+        }
+    )
+
+
+def as_manifest(status: SentryModelStatus) -> Manifest:
+    """Writes a status as JSON; what is not known is left out."""
+    written: Manifest = _without_blanks(status.model_dump(by_alias=True, exclude_none=True))
+    return written
+
+
+def _standing(summary: Summary) -> tuple[Finding, ...]:
+    return (
+        Finding(READY, "True" if summary.ready else "False", summary.reason, summary.message),
+        Finding(
+            RECONCILING,
+            "True" if summary.reconciling else "False",
+            summary.reason,
+            summary.message if summary.reconciling else "",
+        ),
+        Finding(
+            STALLED,
+            "True" if summary.stalled else "False",
+            summary.reason,
+            summary.message if summary.stalled else "",
+        ),
+    )
+
+
+def _available(observed: Observed, wanted: int) -> Finding:
+    ready = total_ready(observed)
+    if ready > 0:
+        return Finding(AVAILABLE, "True", "Serving", "requests are answered")
+    return Finding(AVAILABLE, "False", "NoReadyPods" if wanted else "ScaledToZero", "no pod is ready")
+
+
+def _previous(observed: Observed) -> tuple[Condition, ...]:
+    return tuple(observed.status.conditions or ()) if observed.status is not None else ()
+
+
+def _revision_status(observed: Observed, assessment: Assessment, revision: str) -> RevisionStatus:
+    target, found = assessment.target, observed.deployments.get(revision)
+    told = verified(observed, revision)
+    ready, total = observed.ready(revision), total_ready(observed)
+    known = target if target is not None and target.id == revision else found
+    declared = known.model_digest if known is not None else ""
+    return RevisionStatus(
+        revision=revision,
+        version=known.version if known is not None else "",
+        model_digest=declared or (told.digest if told is not None else ""),
+        image_digest=_image_digest(observed, revision),
+        config_digest=known.config_digest if known is not None else "",
+        ready_replicas=ready,
+        weight=round(100 * ready / total) if total else 0,
+    )
+
+
+def _image_digest(observed: Observed, revision: str) -> str:
+    """Nodes may report different digests of one image (one a platform); a known one is kept while it is true."""
+    status = observed.status
+    known = {each.revision: each.image_digest for each in (status.stable, status.canary) if each} if status else {}
+    found = {pod.image_digest for pod in observed.pods.get(revision, ()) if pod.image_digest}
+    return (
+        known[revision] if known.get(revision) and (not found or known[revision] in found) else min(found, default="")
+    )
+
+
+def _rollout(assessment: Assessment, summary: Summary) -> RolloutStatus | None:
+    if assessment.rollout is None:
+        return None
+    return assessment.rollout.model_copy(update={"message": summary.message[:1024]})
+
+
+def _serving_pods(observed: Observed, stable: str) -> int:
+    serving = {stable, *(revision for revision in observed.pods if observed.ready(revision) > 0)}
+    return sum(len(observed.pods.get(revision, ())) for revision in serving)
+
+
+def _without_blanks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_blanks(each) for key, each in value.items() if each != ""}
+    if isinstance(value, list):
+        return [_without_blanks(each) for each in value]
+    return value

@@ -1,0 +1,148 @@
+"""From an observation to a plan: what to apply, scale and remove, and what to say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.names import ROUTING_MANAGER, revision_name
+from sentinel_operator.core.plan import WORKLOAD_MANAGER, Apply, Delete, Failure, Manifest, ObjectRef, Plan, Scale
+from sentinel_operator.core.sentrymodel.assess import Assessment, assess
+from sentinel_operator.core.sentrymodel.desired import desired_children
+from sentinel_operator.core.sentrymodel.history import expired_objects
+from sentinel_operator.core.sentrymodel.observe import Observed
+from sentinel_operator.core.sentrymodel.replicas import replica_targets
+from sentinel_operator.core.sentrymodel.revision import Revision, desired_revision
+from sentinel_operator.core.sentrymodel.status import as_manifest, desired_status, undecided_status
+from sentinel_operator.core.sentrymodel.summary import INVALID_SPEC, NAME_CONFLICT, Summary, goes_on, summarize
+from sentinel_operator.core.sentrymodel.transitions import changes, events, last_decision
+
+REJECTED = "ChildRejected"
+REFERENCE_RETRY_SECONDS = 30.0
+_PRUNED = frozenset(
+    {"Service", "ServiceAccount", "NetworkPolicy", "HorizontalPodAutoscaler", "PodDisruptionBudget", "HTTPRoute"}
+)
+
+
+def plan_for(observed: Observed) -> Plan:
+    """Gives the whole outcome of a pass. Nothing is changed for a model that is going, suspended or not understood."""
+    if observed.deleting:
+        return Plan()
+    if observed.spec is None:
+        return _undecided(observed, Summary(INVALID_SPEC, observed.problem, stalled=True))
+    assessment = _assess(observed, observed.spec)
+    if observed.spec.suspend:
+        return _told(observed, assessment, summarize(observed, assessment), scaled={})
+    targets = replica_targets(observed, assessment)
+    scaled = _scaled(observed, targets)
+    told = _told(observed, assessment, summarize(observed, assessment), scaled=scaled)
+    children = desired_children(observed, assessment, deploy=_deploys(observed, assessment, targets))
+    return Plan(
+        apply=_applied(children, observed),
+        scale=_scale(observed, scaled),
+        delete=(*_unwanted(observed, children), *expired_objects(observed, assessment)),
+        status=told.status,
+        events=told.events,
+        requeue_after=assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
+    )
+
+
+def plan_for_failure(observed: Observed, error: Failure) -> Plan | None:
+    """Gives what to tell about a step that did not happen; None for what passes by itself."""
+    if observed.spec is None or observed.deleting:
+        return None
+    assessment = _assess(observed, observed.spec)
+    tail = goes_on(observed, assessment)
+    if error.terminal:
+        summary = Summary(REJECTED, f"{error.ref}: {error.message}{tail}", stalled=True)
+    elif error.code == 409:
+        message = f"{error.ref} exists and is somebody else's: {error.message}{tail}"
+        summary = Summary(NAME_CONFLICT, message, reconciling=True)
+    elif error.code == 404 and error.ref.kind == "HTTPRoute":
+        message = f"spec.routing.provider is Gateway, but the cluster does not serve the Gateway API{tail}"
+        summary = Summary("GatewayApiMissing", message, reconciling=True)
+    else:
+        return None
+    return _told(observed, assessment, summary, scaled={})
+
+
+def target_revision(observed: Observed, spec: SentryModelSpec) -> Revision | None:
+    """Gives the revision that the spec asks for, or None while something that it refers to is not there."""
+    if observed.contents.missing:
+        return None
+    return desired_revision(spec, observed.config, owner=observed.owner, contents=observed.contents)
+
+
+def _assess(observed: Observed, spec: SentryModelSpec) -> Assessment:
+    return assess(observed, spec, target_revision(observed, spec))
+
+
+def _undecided(observed: Observed, summary: Summary) -> Plan:
+    status = undecided_status(observed, summary)
+    return Plan(status=as_manifest(status), events=events(observed.status, status, ()))
+
+
+def _told(
+    observed: Observed, assessment: Assessment, summary: Summary, *, scaled: Mapping[str, tuple[int, int]]
+) -> Plan:
+    made = changes(observed, assessment, scaled)
+    status = desired_status(observed, assessment, summary, decision=last_decision(observed, made))
+    return Plan(status=as_manifest(status), events=events(observed.status, status, made))
+
+
+def _deploys(observed: Observed, assessment: Assessment, targets: Mapping[str, int]) -> bool:
+    target = assessment.target
+    return target is not None and (target.id in observed.deployments or targets.get(target.id, 0) > 0)
+
+
+def _scaled(observed: Observed, targets: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    return {
+        revision: (observed.replicas(revision), replicas)
+        for revision, replicas in targets.items()
+        if replicas != observed.replicas(revision)
+    }
+
+
+def _scale(observed: Observed, scaled: Mapping[str, tuple[int, int]]) -> tuple[Scale, ...]:
+    """Decreases come first, so that the bound on the number of pods holds in between."""
+    ordered = sorted(scaled.items(), key=lambda item: (item[1][1] > item[1][0], item[0]))
+    return tuple(
+        Scale(_deployment_ref(observed, revision), replicas)
+        for revision, (_, replicas) in ordered
+        if ("Deployment", revision_name(observed.owner.name, revision)) not in observed.strangers
+    )
+
+
+def _deployment_ref(observed: Observed, revision: str) -> ObjectRef:
+    found = observed.deployments.get(revision)
+    if found is not None:
+        return found.ref
+    return ObjectRef("apps/v1", "Deployment", observed.owner.namespace, revision_name(observed.owner.name, revision))
+
+
+def _applied(children: tuple[Manifest, ...], observed: Observed) -> tuple[Apply, ...]:
+    """What is ours is set right by force. What is not there as far as is known is not: should somebody else have an
+    object of that name, the API server answers with a conflict instead of handing it over."""
+    ours = {_key(child) for child in observed.children}
+    return tuple(
+        Apply(
+            child,
+            field_manager=ROUTING_MANAGER if child["kind"] == "HTTPRoute" else WORKLOAD_MANAGER,
+            force=_key(child) in ours,
+        )
+        for child in children
+        if _key(child) not in observed.strangers
+    )
+
+
+def _unwanted(observed: Observed, wanted: tuple[Manifest, ...]) -> tuple[Delete, ...]:
+    kept = {_key(child) for child in wanted}
+    return tuple(
+        Delete(ObjectRef.of(child, pinned=True))
+        for child in observed.children
+        if child["kind"] in _PRUNED and _key(child) not in kept and not child["metadata"].get("deletionTimestamp")
+    )
+
+
+def _key(child: Manifest) -> tuple[str, str]:
+    return child["kind"], child["metadata"]["name"]

@@ -1,0 +1,85 @@
+"""What the pods say of the artifact that they serve."""
+
+from __future__ import annotations
+
+from sentinel_operator.api.sentrymodel import VerificationStatus
+from sentinel_operator.api.serving import ExitCode, Verification
+from sentinel_operator.core.conditions import Finding
+from sentinel_operator.core.sentrymodel.assess import Assessment
+from sentinel_operator.core.sentrymodel.observe import Observed, PodView
+
+MODEL_VERIFIED = "ModelVerified"
+ARTIFACT_FROM_CACHE = "ArtifactFromCache"
+_DISPROOFS = frozenset({ExitCode.DigestMismatch.name, ExitCode.SignatureInvalid.name})
+
+
+def verified(observed: Observed, revision: str) -> Verification | None:
+    """Gives what the pods of a revision verified. Where they differ only in the time, the same one is given each time,
+    so that a new pod changes nothing."""
+    found = [(pod.verification, pod.name) for pod in _tellers(observed, revision)]
+    ordered = sorted((each.at, name, each) for each, name in found if each is not None)
+    known = observed.status.verification if observed.status is not None else None
+    for _, _, each in ordered:
+        if known is not None and (each.digest, each.authority, each.identity) == _identity(known):
+            return each.model_copy(update={"at": known.at})
+    return ordered[0][2] if ordered else None
+
+
+def verification_status(observed: Observed, assessment: Assessment) -> VerificationStatus | None:
+    """Gives the verification of what serves; the last known one while the same revision has no pods."""
+    found = verified(observed, assessment.stable)
+    if found is not None:
+        return VerificationStatus(digest=found.digest, authority=found.authority, identity=found.identity, at=found.at)
+    status = observed.status
+    unchanged = status is not None and status.stable is not None and status.stable.revision == assessment.stable
+    return status.verification if status is not None and unchanged else None
+
+
+def verification_findings(observed: Observed, assessment: Assessment) -> tuple[Finding, ...]:
+    """Gives the conditions ModelVerified and, where there is a cache, ArtifactFromCache."""
+    return (_model_verified(observed, assessment), *_from_cache(observed, assessment))
+
+
+def _model_verified(observed: Observed, assessment: Assessment) -> Finding:
+    failure, model = assessment.failure, assessment.spec.model
+    if failure is not None and failure.reason in _DISPROOFS:
+        return Finding(MODEL_VERIFIED, "False", failure.reason, failure.message)
+    if model.digest is None and model.verify is None:
+        return Finding(
+            MODEL_VERIFIED, "Unknown", "NotRequested", "neither spec.model.digest nor spec.model.verify is set"
+        )
+    told = verified(observed, assessment.stable or (assessment.target.id if assessment.target else ""))
+    if told is None:
+        return _remembered(observed, assessment)
+    if told.warning:
+        return Finding(MODEL_VERIFIED, "False", ExitCode.SignatureInvalid.name, f"spec.model.verify: {told.warning}")
+    if not told.authority:
+        return Finding(MODEL_VERIFIED, "True", "DigestVerified", f"{told.digest}; no signature is asked for")
+    return Finding(MODEL_VERIFIED, "True", "Verified", f"{told.digest}, signed by {told.authority} ({told.identity})")
+
+
+def _remembered(observed: Observed, assessment: Assessment) -> Finding:
+    status = observed.status
+    if status is not None and status.stable is not None and status.stable.revision == assessment.stable:
+        for condition in status.conditions or ():
+            if condition.type == MODEL_VERIFIED:
+                return Finding(MODEL_VERIFIED, condition.status, condition.reason, condition.message)
+    return Finding(MODEL_VERIFIED, "Unknown", "Pending", "no pod has brought the artifact yet")
+
+
+def _from_cache(observed: Observed, assessment: Assessment) -> tuple[Finding, ...]:
+    cache = assessment.spec.model.cache
+    if cache is None or cache.type == "None":
+        return ()
+    if any(pod.verification and pod.verification.from_cache for pod in _tellers(observed, assessment.stable)):
+        message = "storage could not be reached; pods started from a cached copy, whose digest and signature held"
+        return (Finding(ARTIFACT_FROM_CACHE, "True", ExitCode.StorageUnreachable.name, message),)
+    return (Finding(ARTIFACT_FROM_CACHE, "False", "FromSource"),)
+
+
+def _tellers(observed: Observed, revision: str) -> tuple[PodView, ...]:
+    return tuple(pod for pod in observed.pods.get(revision, ()) if pod.verification is not None)
+
+
+def _identity(known: VerificationStatus) -> tuple[str, str, str]:
+    return known.digest, known.authority, known.identity
