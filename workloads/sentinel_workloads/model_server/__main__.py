@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 
 import uvloop
-
 from sentinel_operator.api.serving import ExitCode
+
 from sentinel_workloads.model_server.observe import logs
 from sentinel_workloads.model_server.options import Options, parse
 from sentinel_workloads.model_server.server import Server, read_config
@@ -28,6 +29,8 @@ def main() -> ExitCode:
     """Gives the code to end with."""
     options = parse()
     logs.configure(options.log_level)
+    # Numbers too large for their type are refused with the field's name; numpy's own words help nobody.
+    warnings.filterwarnings("ignore", message="overflow encountered in cast", category=RuntimeWarning)
     try:
         uvloop.run(serve(options))
     except Unservable as error:

@@ -14,7 +14,7 @@ LOOK_SECONDS = 0.1
 async def until_idle(service: Service, *, at_most: float) -> None:
     """Waits until no prediction was asked for in a while and none is under way, or until the time is over.
 
-    kube-proxy, gateways and clients with open connections go on sending for some seconds after the pod has begun to end.
+    kube-proxy, gateways and open connections go on sending for some seconds after the pod has begun to end.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()

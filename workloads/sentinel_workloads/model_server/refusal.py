@@ -27,7 +27,7 @@ class Cause(Enum):
         self.code = code
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - an answer, not a fault of this program
     """A request that gets no prediction. `field` names what in the body was wrong; `retry_after` is in seconds."""
 
     def __init__(self, cause: Cause, message: str, *, field: str = "", retry_after: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""The process from start to end: health at once, ready when the model is proven, gone when the last request is answered."""
+"""The process: health at once, ready when the model is proven, gone when the last request is answered."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from pydantic import ValidationError
-
 from sentinel_operator.api.serving import ExitCode, ServingConfig
+
 from sentinel_workloads.model_server.access.certificates import Certificates
 from sentinel_workloads.model_server.access.gate import Gate
 from sentinel_workloads.model_server.access.keys import ApiKeys
@@ -81,6 +81,7 @@ class Server:
         host, service = self._options.host, self._service
         ports = {"metricsPort": await self._metrics.open(host, self._options.metrics_port)}
         ports["httpPort"] = await self._http.open(host, self._options.http_port)
+        LOG.info("listening", extra=ports)
         began = time.perf_counter()
         loading = asyncio.create_task(asyncio.to_thread(_load, self._config))
         stopping = asyncio.create_task(self._stop.wait())
@@ -128,9 +129,7 @@ class Server:
             max_delay=batching.max_delay_ms / 1000,
             max_queue_rows=self._config.limits.max_queue_rows,
         )
-        return Batcher(
-            lambda works: run_together(model, works), bounds=bounds, pace=pace, meter=self._service.metrics
-        )
+        return Batcher(lambda works: run_together(model, works), bounds=bounds, pace=pace, meter=self._service.metrics)
 
     def _mounted(self) -> list[Path]:
         access = self._config.access

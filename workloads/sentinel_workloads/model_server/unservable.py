@@ -11,7 +11,7 @@ TERMINATION_LOG = "/dev/termination-log"
 MAX_TERMINATION_BYTES = 4096
 
 
-class Unservable(Exception):
+class Unservable(Exception):  # noqa: N818 - a verdict on the model
     """The process ends with `code`; `field` is the path of the spec's field that the user has to look at."""
 
     def __init__(self, code: ExitCode, message: str, *, field: str = "") -> None:

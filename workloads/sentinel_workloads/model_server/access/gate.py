@@ -48,4 +48,3 @@ class Gate:
         if self._tokens is not None and bearer:
             return self._tokens.client_of(bearer)
         return None
-

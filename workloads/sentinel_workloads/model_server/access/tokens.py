@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-
 from sentinel_operator.api.serving import JwtAccess
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -57,9 +56,11 @@ class Tokens:
     def _claims(self, token: str) -> dict[str, Any] | None:
         try:
             key_id = jwt.get_unverified_header(token).get("kid")
-            candidates = [self._keys[key_id]] if key_id in self._keys else list(self._keys.values()) if key_id is None else []
         except jwt.PyJWTError:
             return None
+        candidates = (
+            list(self._keys.values()) if key_id is None else [self._keys[key_id]] if key_id in self._keys else []
+        )
         for key in candidates:
             try:
                 claims: dict[str, Any] = jwt.decode(

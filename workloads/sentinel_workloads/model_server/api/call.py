@@ -41,11 +41,13 @@ class Call:
         error = {"error": refusal.message, "requestId": self.id}
         if refusal.field:
             error["field"] = refusal.field
-        self._finish(refusal.cause.status, orjson.dumps(error), headers=refusal_headers(refusal), reason=refusal.message)
+        self._finish(
+            refusal.cause.status, orjson.dumps(error), headers=refusal_headers(refusal), reason=refusal.message
+        )
 
-    def fail(self) -> None:
-        """Answers 500 for a defect of this server, from inside an except block."""
-        LOG.exception("a request failed", extra=self._log_fields(FAULT))
+    def fail(self, error: Exception) -> None:
+        """Answers 500 for a defect of this server."""
+        LOG.error("a request failed", exc_info=error, extra=self._log_fields(FAULT))
         self.refuse(Refusal(Cause.FAILED, "internal error"))
 
     def _finish(

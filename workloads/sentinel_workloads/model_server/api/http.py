@@ -22,9 +22,10 @@ from sentinel_workloads.model_server.api.service import Service
 from sentinel_workloads.model_server.refusal import Cause, Refusal
 from sentinel_workloads.model_server.wire.exchange import Exchange
 
+NAMED = 3
+"""Parts before the model's name in /v2/models/{name}."""
 Predicting = Callable[[Call, bytes], None]
 Describing = Callable[[], Any]
-Routes = dict[bytes, tuple[bytes, Any]]
 
 
 class HttpApi:
@@ -75,8 +76,8 @@ class HttpApi:
             predicting(call, body)
         except Refusal as refusal:
             call.refuse(refusal)
-        except Exception:
-            call.fail()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            call.fail(error)
 
     def _open(self, exchange: Exchange) -> None:
         path, method = exchange.path.rstrip(b"/") or b"/", exchange.method
@@ -89,6 +90,7 @@ class HttpApi:
         elif path in self._predictions:
             _allow(method, b"POST")
         else:
+            _check_model(path, self._service)
             raise Refusal(Cause.NOT_FOUND, f"there is nothing at {path.decode(errors='replace')[:200]}")
 
     def _metadata(self) -> dict[str, Any]:
@@ -118,6 +120,13 @@ def _allow(method: bytes, *allowed: bytes) -> None:
     if method not in allowed:
         names = b", ".join(allowed).decode()
         raise Refusal(Cause.METHOD, f"the method must be {names}", field=names)
+
+
+def _check_model(path: bytes, service: Service) -> None:
+    """Says which model is served, where the path names another."""
+    parts = path.decode(errors="replace").split("/")
+    if parts[1:3] == ["v2", "models"] and len(parts) > NAMED:
+        service.check_version(parts[3][:200], parts[5][:200] if parts[4:5] == ["versions"] and parts[5:] else "")
 
 
 def _refuse(exchange: Exchange, refusal: Refusal) -> None:

@@ -40,5 +40,5 @@ class Infer:
             else:
                 header = b"Inference-Header-Content-Length: %d\r\n" % length
                 call.answer(body, content_type=BINARY, headers=header)
-        except Exception:
-            call.fail()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            call.fail(error)

@@ -65,8 +65,8 @@ class Predict:
             self._run(call, request, future.result())
         except Refusal as refusal:
             call.refuse(refusal)
-        except Exception:
-            call.fail()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            call.fail(error)
 
     def _run(self, call: Call, request: dict[str, Any], encoded: Encoded) -> None:
         done = partial(self._done, call, encoded, request.get(PROBABILITIES) is True)
@@ -81,8 +81,8 @@ class Predict:
             about = {"model": {**self._model, "digest": self._service.digest}, "requestId": call.id}
             answer = {**rows[0], **about} if encoded.single else {"predictions": rows, **about}
             call.answer(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
-        except Exception:
-            call.fail()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            call.fail(error)
 
     def _rows(self, encoded: Encoded, work: Work, probabilities: bool) -> list[dict[str, Any]]:
         if work.readings is not None:
@@ -117,7 +117,11 @@ class Predict:
         _, signature = self._service.loaded()
         outputs = work.outputs or []
         return [
-            {"outputs": {spec.name: array[index].tolist() for spec, array in zip(signature.outputs, outputs, strict=True)}}
+            {
+                "outputs": {
+                    spec.name: array[index].tolist() for spec, array in zip(signature.outputs, outputs, strict=True)
+                }
+            }
             for index in range(work.rows)
         ]
 
@@ -132,10 +136,10 @@ def parse(body: bytes, encoder: Encoder) -> dict[str, Any]:
 
 def embeddings(outputs: list[Array], feeds: dict[str, Array]) -> list[Array]:
     """Gives a vector for each row: the model's own [N, D], or the mean of [N, T, D] over the tokens that count."""
-    pooled = next((array for array in outputs if array.dtype.kind == "f" and array.ndim == 2), None)  # noqa: PLR2004
+    pooled = next((array for array in outputs if array.dtype.kind == "f" and array.ndim == 2), None)
     if pooled is not None:
         return list(np.ascontiguousarray(pooled))
-    tokens = next(array for array in outputs if array.dtype.kind == "f" and array.ndim == 3)  # noqa: PLR2004
+    tokens = next(array for array in outputs if array.dtype.kind == "f" and array.ndim == 3)
     mask = feeds.get(MASK)
     weights = np.ones(tokens.shape[:2], np.float32) if mask is None else mask.astype(np.float32)
     tokens = tokens[:, : weights.shape[1]]  # What ran together was padded to the longest.

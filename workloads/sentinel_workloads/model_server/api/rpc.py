@@ -29,11 +29,13 @@ from sentinel_workloads.model_server.oip.proto_codec import decode, encode
 from sentinel_workloads.model_server.refusal import Cause, Refusal
 
 LOG = logging.getLogger("sentinel_workloads.model_server.requests")
+FAULT = 500
 SERVICE = "inference.GRPCInferenceService"
 OVERHEAD_BYTES = 64 * 1024
 """Of a message beside its tensors."""
 TRITON_NUMBERS = {datatype.triton: number for number, datatype in enumerate(DATATYPES, start=1)}
-Context = grpc.aio.ServicerContext
+Context = Any
+"""grpc.aio.ServicerContext, which has no types."""
 
 
 class Rpc:
@@ -101,7 +103,7 @@ class Rpc:
         began = time.perf_counter()
         metrics = self._service.metrics
         metrics.in_flight += 1
-        code, refusal = grpc.StatusCode.OK, None
+        code = grpc.StatusCode.OK
         try:
             return await self._inferred(request, context)
         except Refusal as error:
@@ -112,11 +114,13 @@ class Rpc:
             raise
         except Exception:
             code = grpc.StatusCode.INTERNAL
-            LOG.exception("a request failed")
+            LOG.exception("a request failed", extra=_log_fields(context, code))
             refusal = Refusal(Cause.FAILED, "internal error")
         finally:
             metrics.in_flight -= 1
             metrics.answered("grpc", code.name, time.perf_counter() - began)
+        if refusal.cause.status >= FAULT:
+            LOG.warning(refusal.message, extra=_log_fields(context, code))
         return await _abort(context, refusal)
 
     async def _inferred(self, request: Any, context: Context) -> Any:
@@ -187,6 +191,15 @@ class RpcServer:
         await self._server.stop(seconds)
 
 
+def _log_fields(context: Context, code: grpc.StatusCode) -> dict[str, object]:
+    metadata = dict(context.invocation_metadata() or ())
+    return {
+        "requestId": request_id(str(metadata.get("x-request-id", "")).encode()),
+        "traceId": trace_of(str(metadata.get("traceparent", "")).encode())[0],
+        "status": code.name,
+    }
+
+
 async def _abort(context: Context, refusal: Refusal) -> None:
     trailing = (("retry-after", str(max(1, math.ceil(refusal.retry_after)))),) if refusal.retry_after else ()
     text = f"{refusal.field}: {refusal.message}" if refusal.field else refusal.message
@@ -196,4 +209,3 @@ async def _abort(context: Context, refusal: Refusal) -> None:
 def _address(peer: str) -> str:
     """Gives the address of `ipv4:10.0.0.1:4711`: the port is another for each connection."""
     return peer.partition(":")[2].rpartition(":")[0]
-

@@ -1,4 +1,4 @@
-"""Requests that arrive together run together: no wait while the model is idle, none longer than the bound when it is not."""
+"""Requests that arrive together run together: no wait while the model is idle, a bounded one when it is not."""
 
 from __future__ import annotations
 
@@ -48,9 +48,7 @@ class Batcher:
     next run starts when one ends, or, while a thread is free, when the queue is full or its oldest has waited enough.
     """
 
-    def __init__(
-        self, run: Callable[[list[Work]], None], *, bounds: Bounds, pace: Pace, meter: Meter
-    ) -> None:
+    def __init__(self, run: Callable[[list[Work]], None], *, bounds: Bounds, pace: Pace, meter: Meter) -> None:
         self._run, self._bounds, self._pace, self._meter = run, bounds, pace, meter
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(pace.slots, thread_name_prefix="inference")

@@ -12,7 +12,6 @@ from sentinel_workloads.model_server.model.served import ServedModel
 from sentinel_workloads.model_server.oip.datatypes import Array
 from sentinel_workloads.model_server.refusal import Cause, Refusal
 
-
 LOG = logging.getLogger(__name__)
 
 
@@ -60,13 +59,11 @@ def _run_several(model: ServedModel, works: list[Work]) -> None:
 
 def merged(works: list[Work], padding: Mapping[str, int]) -> dict[str, Array]:
     """Puts the rows of all behind one another; where token counts differ, the shorter are padded."""
-    return {
-        name: _stack([work.feeds[name] for work in works], fill=padding.get(name, 0)) for name in works[0].feeds
-    }
+    return {name: _stack([work.feeds[name] for work in works], fill=padding.get(name, 0)) for name in works[0].feeds}
 
 
 def _stack(parts: list[Array], *, fill: int) -> Array:
-    if parts[0].ndim < 2 or all(part.shape[1] == parts[0].shape[1] for part in parts):  # noqa: PLR2004
+    if parts[0].ndim < 2 or all(part.shape[1] == parts[0].shape[1] for part in parts):
         return np.concatenate(parts)
     width = max(part.shape[1] for part in parts)
     stacked = np.full((sum(len(part) for part in parts), width), fill, parts[0].dtype)

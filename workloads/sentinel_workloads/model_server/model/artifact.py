@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
-
 from sentinel_operator.api.serving import VERIFIED, ExitCode, ServingConfig, Verification
+
 from sentinel_workloads.model_server.unservable import Unservable
 
 PREFERRED = "model.onnx"
@@ -44,7 +44,7 @@ def find_model(directory: Path) -> Path:
             return found[0]
         if found:
             names = ", ".join(str(path.relative_to(directory)) for path in found[:5])
-            raise _unreadable(f"the artifact holds {len(found)} ONNX files ({names}) and none is {PREFERRED} at its root")
+            raise _unreadable(f"the artifact holds {len(found)} ONNX files ({names}), none of them {PREFERRED}")
     raise _unreadable("the artifact holds no file that ends in .onnx")
 
 

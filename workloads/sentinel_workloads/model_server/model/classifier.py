@@ -45,14 +45,14 @@ def classifier_of(outputs: list[Array], labels: tuple[str, ...], *, rows: int) -
     tables = [
         index
         for index, array in enumerate(outputs)
-        if array.dtype.kind == "f" and array.ndim == 2 and array.shape[0] == rows  # noqa: PLR2004
+        if array.dtype.kind == "f" and array.ndim == 2 and array.shape[0] == rows
     ]
     if not tables:
         raise mismatch("the model gives no probability for each label", field="spec.schema.labels")
     fitting = [index for index in tables if outputs[index].shape[1] == len(labels)]
     if not fitting:
         raise mismatch(
-            f"the model tells {outputs[tables[0]].shape[1]} classes apart, spec.schema.labels names {len(labels)}",
+            f"the model tells {outputs[tables[0]].shape[1]} classes apart, the schema names {len(labels)}",
             field="spec.schema.labels",
         )
     return Classifier(output=fitting[0], logits=not _are_probabilities(outputs[fitting[0]]))

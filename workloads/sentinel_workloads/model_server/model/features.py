@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from sentinel_operator.api.sentrymodel import Dtype, Feature
+
 from sentinel_workloads.model_server.model.encoded import Body, Encoded, instances_of
 from sentinel_workloads.model_server.model.graph import Graph, TensorSpec
 from sentinel_workloads.model_server.oip.datatypes import BY_NAME, Array, Datatype
@@ -65,9 +65,7 @@ class FeatureEncoder:
         except KeyError:
             missing = [name for name in self._names if name not in instance]
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-            raise invalid(
-                f"feature {missing[0]!r} is missing{more}", field=_where(index, single, missing[0])
-            ) from None
+            raise invalid(f"feature {missing[0]!r} is missing{more}", field=_where(index, single, missing[0])) from None
         if len(instance) != len(row):
             unknown = next(name for name in instance if name not in self._known)
             raise invalid(f"the model has no feature {unknown!r}", field=_where(index, single, unknown))
@@ -113,8 +111,7 @@ class FeatureEncoder:
 
 def _fits(value: Any, datatype: Datatype) -> bool:
     try:
-        with np.errstate(over="ignore"):
-            return bool(np.isfinite(np.array(value, datatype.numpy)))
+        return bool(np.isfinite(np.array(value, datatype.numpy)))
     except OverflowError:
         return False
 

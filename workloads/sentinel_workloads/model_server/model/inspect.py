@@ -9,12 +9,12 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
-
 from sentinel_operator.api.serving import ExitCode
+
 from sentinel_workloads.model_server.model.graph import Declared
 from sentinel_workloads.model_server.unservable import Unservable
 
-TOKEN_IDS = "input_ids"
+TOKEN_IDS = "input_ids"  # noqa: S105 - an input of the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,7 @@ def inspect(path: Path) -> Inspection:
             ExitCode.ModelUnreadable, f"{path.name} is not an ONNX file: {error}", field="spec.model.source"
         ) from error
     if not model.graph.node:
-        raise Unservable(
-            ExitCode.ModelUnreadable, f"{path.name} holds no ONNX graph", field="spec.model.source"
-        )
+        raise Unservable(ExitCode.ModelUnreadable, f"{path.name} holds no ONNX graph", field="spec.model.source")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     declared = Declared(
         labels=_names(metadata.get("labels")) or _class_names(model.graph),
@@ -82,7 +80,9 @@ def _columns_read(graph: onnx.GraphProto) -> int:
 
 def _embedding_rows(graph: onnx.GraphProto) -> int:
     tables = {tensor.name: tensor.dims[0] for tensor in graph.initializer if tensor.dims}
-    indices = {TOKEN_IDS} | {node.output[0] for node in graph.node if node.op_type == "Cast" and node.input[0] == TOKEN_IDS}
+    indices = {TOKEN_IDS} | {
+        node.output[0] for node in graph.node if node.op_type == "Cast" and node.input[0] == TOKEN_IDS
+    }
     rows = [
         tables[node.input[0]]
         for node in graph.node

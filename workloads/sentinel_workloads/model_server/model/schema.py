@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from sentinel_operator.api.sentrymodel import Feature
 from tokenizers import Tokenizer
 
-from sentinel_operator.api.sentrymodel import Feature
 from sentinel_workloads.model_server.model.features import DATATYPES, is_matrix
 from sentinel_workloads.model_server.model.graph import Graph, TensorSpec
 from sentinel_workloads.model_server.model.inspect import TOKEN_IDS
@@ -68,11 +68,11 @@ def _check_matrix(features: tuple[Feature, ...], spec: TensorSpec, *, least: int
         )
     columns = spec.shape[1]
     if columns is not None and columns != len(features):
-        raise mismatch(f"the model takes {columns} features, spec.schema.features names {len(features)}", field=FEATURES)
-    if least > len(features):
         raise mismatch(
-            f"the model reads at least {least} features, spec.schema.features names {len(features)}", field=FEATURES
+            f"the model takes {columns} features, spec.schema.features names {len(features)}", field=FEATURES
         )
+    if least > len(features):
+        raise mismatch(f"the model reads at least {least} features, the schema names {len(features)}", field=FEATURES)
     for index, feature in enumerate(features):
         _check_dtype(feature, spec, index=index)
 
@@ -88,7 +88,9 @@ def _check_columns(features: tuple[Feature, ...], graph: Graph) -> None:
             raise mismatch(f"the model has no input {feature.name!r}", field=f"{FEATURES}[{index}].name")
         if names.count(feature.name) > 1:
             raise mismatch(f"{feature.name!r} is named twice", field=f"{FEATURES}[{index}].name")
-        if len(spec.shape) not in (1, MATRIX_RANK) or (len(spec.shape) == MATRIX_RANK and spec.shape[1] not in (1, None)):
+        if len(spec.shape) not in (1, MATRIX_RANK) or (
+            len(spec.shape) == MATRIX_RANK and spec.shape[1] not in (1, None)
+        ):
             raise mismatch(
                 f"input {spec.name!r} is {spec.wire_shape}, a feature needs [rows] or [rows, 1]",
                 field=f"{FEATURES}[{index}]",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-
 from sentinel_operator.api.serving import ServingConfig
+
 from sentinel_workloads.model_server.model.artifact import Artifact, open_artifact
 from sentinel_workloads.model_server.model.classifier import Classifier, classifier_of
 from sentinel_workloads.model_server.model.encoded import Encoder
@@ -21,6 +21,7 @@ from sentinel_workloads.model_server.refusal import Refusal
 from sentinel_workloads.model_server.unservable import mismatch
 
 PROBE_ROWS = 3
+VECTOR_RANKS = (2, 3)
 PROBE_TEXTS = ("a", "b c", "d e f")
 Feeds = dict[str, Array]
 
@@ -57,6 +58,15 @@ def open_model(config: ServingConfig) -> ServedModel:
     rows = PROBE_ROWS if several else 1
     if isinstance(encoder, TextEncoder):
         _check_longest(config, session, encoder)
+    batches = several is not None and tried is not None and _keeps_rows(tried)
+    if batches:
+        session.graph = _true_outputs(session.graph)
+    if (
+        tried is not None
+        and config.task == "Embedding"
+        and not any(output.dtype.kind == "f" and output.ndim in VECTOR_RANKS for output in tried)
+    ):
+        raise mismatch("the model gives no vectors [rows, size] or [rows, tokens, size]", field=TASK)
     classifier = None
     if tried is not None and config.task in ("TextClassification", "TabularClassification"):
         classifier = classifier_of(tried, config.labels, rows=rows)
@@ -65,7 +75,7 @@ def open_model(config: ServingConfig) -> ServedModel:
         session=session,
         encoder=encoder,
         classifier=classifier,
-        batches=several is not None and tried is not None and _keeps_rows(tried),
+        batches=batches,
         sample=sample,
         padding=encoder.padding if isinstance(encoder, TextEncoder) else {},
     )
@@ -128,3 +138,9 @@ def _check_longest(config: ServingConfig, session: Session, encoder: TextEncoder
 
 def _keeps_rows(outputs: list[Array]) -> bool:
     return all(output.ndim > 0 and output.shape[0] == PROBE_ROWS for output in outputs)
+
+
+def _true_outputs(graph: Graph) -> Graph:
+    """Corrects exporters that wrote a fixed number of rows where the model was seen to give as many as it takes."""
+    outputs = tuple(replace(spec, shape=(None, *spec.shape[1:])) if spec.shape else spec for spec in graph.outputs)
+    return replace(graph, outputs=outputs)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sentinel_operator.api.serving import ServingConfig
 from tokenizers import Tokenizer
 
-from sentinel_operator.api.serving import ServingConfig
 from sentinel_workloads.model_server.model.encoded import Body, Encoded, instances_of
 from sentinel_workloads.model_server.model.graph import Graph
 from sentinel_workloads.model_server.model.inspect import TOKEN_IDS
@@ -22,7 +22,7 @@ PADDING_TOKENS = ("[PAD]", "<pad>", "<|padding|>")
 HEAVY_CHARACTERS = 2000
 """About where tokenizing takes longer than a hop to a thread and back."""
 BUCKET = 16
-"""Texts whose lengths differ by less may be padded to run together: wider buckets pay more for padding than they win."""
+"""Texts whose lengths differ by less may run together, the shorter padded: wider buckets pay more than they win."""
 
 
 def load_tokenizer(config: ServingConfig) -> Tokenizer:
@@ -68,9 +68,7 @@ class TextEncoder:
         length = max(1, *(len(encoding.ids) for encoding in encodings)) if len(encodings) > 1 else len(encodings[0].ids)
         if length == 0:
             raise invalid("a text is empty", field=self.one if single else self.many)
-        feeds = {
-            name: self._tensor(name, encodings, length=length) for name in self._inputs
-        }
+        feeds = {name: self._tensor(name, encodings, length=length) for name in self._inputs}
         return Encoded(
             feeds=feeds,
             rows=len(texts),

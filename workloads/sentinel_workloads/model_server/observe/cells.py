@@ -10,7 +10,6 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.utils import floatToGoString
 
 
 class Counter:
@@ -62,7 +61,7 @@ class Histogram:
         total = 0
         for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
             total += count
-            yield floatToGoString(round(bound * scale, 9)), total
+            yield _le(bound * scale), total
 
 
 def gauge(name: str, text: str, value: float, common: dict[str, str], **more: str) -> GaugeMetricFamily:
@@ -70,3 +69,8 @@ def gauge(name: str, text: str, value: float, common: dict[str, str], **more: st
     family = GaugeMetricFamily(name, text, labels=[*common, *more])
     family.add_metric([*common.values(), *more.values()], value)
     return family
+
+
+def _le(bound: float) -> str:
+    """Writes a bucket's bound as Prometheus does."""
+    return "+Inf" if bound == float("inf") else str(float(f"{bound:.9g}"))

@@ -63,3 +63,4 @@ def configure(level: str, **common: str) -> None:
     handler.setFormatter(JsonLines({key: value for key, value in common.items() if value}))
     handler.addFilter(Throttle())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)

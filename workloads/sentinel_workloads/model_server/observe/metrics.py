@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, GCCollector, Metric, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
-
 from sentinel_operator.api.serving import ServingConfig
+from typing_extensions import override
+
 from sentinel_workloads.model_server.inference.work import Work
 from sentinel_workloads.model_server.observe.cells import Counter, Histogram, gauge
 
@@ -72,6 +73,7 @@ class Metrics(Collector):
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
 
+    @override
     def collect(self) -> Iterable[Metric]:
         """Gives everything as it is now."""
         common = self._common
@@ -110,4 +112,3 @@ class Metrics(Collector):
         yield self.batch_size.family(common, name=f"{SEED}_batch_size")
         yield gauge(f"{SEED}_queue_depth", "Rows that wait for the model.", self.queue_depth(), common)
         yield gauge(f"{SEED}_model_load_duration_seconds", "Loading, checking and warming.", self.load_seconds, common)
-

@@ -65,9 +65,10 @@ def from_raw(raw: bytes | memoryview, datatype: Datatype, *, field: str) -> Arra
         return _strings(raw, field=field)
     if len(raw) % datatype.numpy.itemsize:
         raise invalid(f"{len(raw)} bytes are not a whole number of {datatype.name} elements", field=field)
-    array = np.frombuffer(raw, datatype.numpy)
+    array: Array = np.frombuffer(raw, datatype.numpy)
     if datatype.name == "BOOL":
-        return array.view(np.uint8) != 0
+        truths: Array = array.view(np.uint8) != 0
+        return truths
     return array if array.flags.aligned else array.copy()
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from grpc_tools import protoc
-
 HERE = Path(__file__).parent
 SOURCE = "oip.proto"
 GENERATED = ("oip_pb2.py", "oip_pb2.pyi")
-HEADER = "# Generated from oip.proto; do not edit.\n# ruff: noqa\n# fmt: off\n# mypy: ignore-errors\n"
+HEADER = "# Generated from oip.proto; do not edit.\n# fmt: off\n# mypy: ignore-errors\n"
 
 
 def generate(target: Path) -> None:
     """Writes the generated modules below `target`."""
-    code = protoc.main(["", f"-I{HERE}", f"--python_out={target}", f"--pyi_out={target}", SOURCE])
-    if code:
-        raise SystemExit(f"protoc ended with {code}")
+    protoc = [sys.executable, "-m", "grpc_tools.protoc"]
+    subprocess.run([*protoc, f"-I{HERE}", f"--python_out={target}", f"--pyi_out={target}", SOURCE], check=True)
     for name in GENERATED:
         path = target / name
         path.write_text(HEADER + path.read_text())

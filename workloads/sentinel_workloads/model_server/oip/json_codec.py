@@ -10,7 +10,7 @@ import orjson
 
 from sentinel_workloads.model_server.oip.datatypes import BYTES, Array, Datatype, from_raw, strings, to_raw, utf8
 from sentinel_workloads.model_server.oip.tensors import Inference, Signature, Wanted, describe, refuse_unsupported
-from sentinel_workloads.model_server.refusal import invalid
+from sentinel_workloads.model_server.refusal import Refusal, invalid
 
 HEADER_LENGTH = b"inference-header-content-length"
 
@@ -120,10 +120,16 @@ def _from_json(data: Any, datatype: Datatype, *, field: str) -> Array:
     if datatype is BYTES:
         return strings((text.encode() for text in data), field=field)
     try:
-        with np.errstate(over="ignore"):
-            return np.array(data, datatype.numpy)
+        array: Array = np.array(data, datatype.numpy)
     except OverflowError:
-        raise invalid(f"an element is out of the range of {datatype.name}", field=field) from None
+        raise _out_of_range(datatype, field) from None
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise _out_of_range(datatype, field)  # JSON has no infinity: the cast made it.
+    return array
+
+
+def _out_of_range(datatype: Datatype, field: str) -> Refusal:
+    return invalid(f"an element is out of the range of {datatype.name}", field=field)
 
 
 def _wanted(entries: Any, signature: Signature, *, binary: bool) -> tuple[Wanted, ...]:

@@ -1,5 +1,4 @@
 # Generated from oip.proto; do not edit.
-# ruff: noqa
 # fmt: off
 # mypy: ignore-errors
 from google.protobuf.internal import containers as _containers

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from sentinel_workloads.model_server.oip import oip_pb2 as pb
-from sentinel_workloads.model_server.oip.datatypes import BYTES, Array, Datatype, datatype_of, from_raw, strings, to_raw, utf8
+from sentinel_workloads.model_server.oip.datatypes import (
+    BYTES,
+    Array,
+    Datatype,
+    datatype_of,
+    from_raw,
+    strings,
+    to_raw,
+    utf8,
+)
 from sentinel_workloads.model_server.oip.tensors import Inference, Signature, Wanted, refuse_unsupported
 from sentinel_workloads.model_server.refusal import invalid
 

@@ -44,7 +44,9 @@ class Signature:
         self._batches = batches
         self._max_rows = max_rows
         self._one_shape = graph.one_shape
-        self._all = {binary: tuple(Wanted(index, binary) for index in range(len(self.outputs))) for binary in (False, True)}
+        self._all = {
+            binary: tuple(Wanted(index, binary) for index in range(len(self.outputs))) for binary in (False, True)
+        }
 
     def spec(self, name: object, datatype: object, *, field: str) -> TensorSpec:
         """Gives the input of this name; refuses another element type than the model's."""

@@ -18,11 +18,25 @@ class Line(Protocol):
     def send(self, exchange: Exchange, head: bytes, body: bytes) -> None:
         """Writes the answer and goes on to the next request of the connection."""
 
+    def go_on(self) -> None:
+        """Tells a client that asked first that its body is welcome."""
+
 
 class Exchange:
     """A complete request. Header names are lower case. `abandoned` is called if the client goes away first."""
 
-    __slots__ = ("_line", "abandoned", "answered", "body", "headers", "keep_alive", "method", "path", "peer", "received")
+    __slots__ = (
+        "_line",
+        "abandoned",
+        "answered",
+        "body",
+        "headers",
+        "keep_alive",
+        "method",
+        "path",
+        "peer",
+        "received",
+    )
 
     def __init__(self, line: Line, *, method: bytes, path: bytes, headers: dict[bytes, bytes], peer: str) -> None:
         self._line = line

@@ -22,7 +22,7 @@ class WireFault:
         ).encode() + body
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818 - control flow through the parser
     """Ends parsing from inside a callback of the parser; the connection knows the fault."""
 
 

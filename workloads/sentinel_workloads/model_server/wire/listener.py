@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from email.utils import formatdate
 
 from sentinel_workloads.model_server.wire.connection import Connection
@@ -27,6 +28,8 @@ class Listener:
         """While true, each answer is the last of its connection."""
         self._tls = tls
         self._connections: set[Connection] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._server: asyncio.Server | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -44,12 +47,11 @@ class Listener:
         self.draining = True
         if self._server is not None:
             self._server.close()
-        deadline = self._loop.time() + seconds
         for connection in list(self._connections):
             if not connection.is_busy:
                 connection.close()
-        while self._connections and self._loop.time() < deadline:
-            await asyncio.sleep(0.02)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), seconds)
         for connection in list(self._connections):
             connection.close()
         if self._ticker is not None:
@@ -60,11 +62,14 @@ class Listener:
         if len(self._connections) >= MAX_CONNECTIONS:
             return False
         self._connections.add(connection)
+        self._empty.clear()
         return True
 
     def lost(self, connection: Connection) -> None:
         """Forgets a connection."""
         self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
 
     def _tick(self) -> None:
         """Looks at every connection's clock; one timer for all."""
