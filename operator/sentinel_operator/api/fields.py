@@ -54,7 +54,8 @@ class Unique(Extension):
     def _enforce(self, items: list[Any]) -> list[Any]:
         seen, repeated = set(), []
         for index, item in enumerate(items):
-            identity = json.dumps({key: getattr(item, key) for key in self.keys} if self.keys else item)
+            same = {key: getattr(item, key) for key in self.keys} if self.keys else item
+            identity = json.dumps(same, separators=(",", ":"))
             if identity in seen:
                 error = PydanticCustomError("duplicate", "{message}", {"message": f"Duplicate value: {identity}"})
                 repeated.append(InitErrorDetails(type=error, loc=(index,), input=item))

@@ -103,7 +103,7 @@ SENTINEL_CONFIG = Kind(
     plural="sentinelconfigs",
     spec=SentinelConfigSpec,
     status=SentinelConfigStatus,
-    short_names=("sc",),
+    short_names=("scfg",),  # `sc` is StorageClass
     columns=(
         *READY_COLUMNS,
         Column(name="Cluster", path=".spec.clusterId"),

@@ -33,10 +33,10 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any], Any], str]] = {
     "string_too_short": lambda context, _: f"should be at least {context['min_length']} chars long",
     "too_long": lambda context, value: f"Too many: {len(value)}: must have at most {context['max_length']} items",
     "too_short": lambda context, _: f"should have at least {context['min_length']} items",
-    "greater_than": lambda context, _: f"should be greater than {context['gt']:g}",
-    "greater_than_equal": lambda context, _: f"should be greater than or equal to {context['ge']:g}",
-    "less_than": lambda context, _: f"should be less than {context['lt']:g}",
-    "less_than_equal": lambda context, _: f"should be less than or equal to {context['le']:g}",
+    "greater_than": lambda context, _: f"should be greater than {_number(context['gt'])}",
+    "greater_than_equal": lambda context, _: f"should be greater than or equal to {_number(context['ge'])}",
+    "less_than": lambda context, _: f"should be less than {_number(context['lt'])}",
+    "less_than_equal": lambda context, _: f"should be less than or equal to {_number(context['le'])}",
     "literal_error": lambda context, value: (
         f"Unsupported value: {json.dumps(value)}: supported values: "
         + ", ".join(json.dumps(choice) for choice in re.findall(r"'([^']*)'", context["expected"]))
@@ -58,6 +58,10 @@ def broken_rules(kind: Kind, raw: Manifest) -> tuple[FieldError, ...]:
 
 def _path(root: str, steps: tuple[int | str, ...]) -> str:
     return root + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+
+
+def _number(bound: float) -> str:
+    return str(int(bound)) if bound == int(bound) else str(bound)
 
 
 def _sentence(details: ErrorDetails) -> str:
