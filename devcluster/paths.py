@@ -1,0 +1,46 @@
+"""Where things lie: the cache (content-keyed, kept) and the state (of running clusters, removed by `down`)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def cache(*parts: str) -> Path:
+    """Gives a folder of the cache, made when missing."""
+    root = Path(os.environ.get("SENTINEL_CACHE") or Path.home() / ".cache" / "sentinel")
+    folder = root.joinpath(*parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def state_root() -> Path:
+    """Gives the folder of all clusters' state. Short, since sockets lie below it."""
+    default = Path("/var/lib/sentinel-devcluster") if os.geteuid() == 0 else Path.home() / ".local/state/sentinel"
+    root = Path(os.environ.get("SENTINEL_STATE") or default)
+    root.mkdir(parents=True, exist_ok=True)
+    return root
+
+
+def content_key(*, paths: Iterable[Path] = (), texts: Iterable[str] = ()) -> str:
+    """Gives 16 hex digits that change when a byte of the files (folders: whole trees) or texts changes."""
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(f"text {len(text)}\n{text}".encode())
+    for path in paths:
+        for file in _files(path):
+            digest.update(f"file {file.relative_to(path.parent)}\n".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return sorted(
+        file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".pyc"
+    )

@@ -1,0 +1,3 @@
+module sentinel.dev/pause
+
+go 1.24.0
