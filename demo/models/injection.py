@@ -89,11 +89,13 @@ def append_head(base: onnx.ModelProto, weights: NDArray[np.float64], bias: NDArr
         numpy_helper.from_array(value.astype(np.float32), f"{HEAD}.{name}")
         for name, value in (("weight", weights), ("bias", bias))
     )
-    graph.node.append(
-        helper.make_node("Gemm", [encoder.POOLED, f"{HEAD}.weight", f"{HEAD}.bias"], [f"{HEAD}.logits"], name=HEAD)
-    )
-    graph.node.append(
-        helper.make_node("Softmax", [f"{HEAD}.logits"], ["probabilities"], name=f"{HEAD}.softmax", axis=1)
+    # Not Gemm: the quantizer splits it under another name, and would quantize the head.
+    graph.node.extend(
+        [
+            helper.make_node("MatMul", [encoder.POOLED, f"{HEAD}.weight"], [f"{HEAD}.product"], name=HEAD),
+            helper.make_node("Add", [f"{HEAD}.product", f"{HEAD}.bias"], [f"{HEAD}.logits"]),
+            helper.make_node("Softmax", [f"{HEAD}.logits"], ["probabilities"], axis=1),
+        ]
     )
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(LABELS)]))

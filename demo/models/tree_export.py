@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import lightgbm
 import numpy as np
 import onnx
@@ -25,12 +27,34 @@ def export_classifier(
     classifier: lightgbm.LGBMClassifier, *, name: str, features: tuple[str, ...], labels: tuple[str, ...]
 ) -> onnx.ModelProto:
     """Gives the classifier as a canonical graph that carries its feature and label names."""
+    exact = _with_float32_thresholds(classifier)
     columns = [("features", FloatTensorType([None, len(features)]))]
-    model = convert_lightgbm(classifier, name=name, initial_types=columns, target_opset=OPSET, zipmap=False)
+    model = convert_lightgbm(exact, name=name, initial_types=columns, target_opset=OPSET, zipmap=False)
     for value, size in ((model.graph.input[0], len(features)), (model.graph.output[1], len(labels))):
         shape = onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, ["N", size])
         value.type.CopyFrom(shape)
     return canonical(model, name=name, properties={"features": list(features), "labels": list(labels)})
+
+
+def _with_float32_thresholds(classifier: lightgbm.LGBMClassifier) -> lightgbm.LGBMClassifier:
+    """Gives the same classifier with every threshold rounded down to a float32, which decides no float32 differently.
+
+    The converter rounds to the nearest, and a threshold rounded up to the next value lets that value pass `<=`.
+    """
+    booster = classifier.booster_
+    lines = [line for line in booster.model_to_string().splitlines() if not line.startswith("tree_sizes=")]
+    lines = [_rounded_down(line) if line.startswith("threshold=") else line for line in lines]
+    result = copy.copy(classifier)
+    result._Booster = lightgbm.Booster(model_str="\n".join(lines))
+    return result
+
+
+def _rounded_down(line: str) -> str:
+    name, values = line.split("=", 1)
+    exact = np.array(values.split(), np.float64)
+    near = exact.astype(np.float32)
+    down = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
+    return f"{name}={' '.join(repr(float(value)) for value in down)}"
 
 
 def check_parity(
