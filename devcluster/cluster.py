@@ -244,7 +244,8 @@ class Cluster:
     def _keep_logs(self) -> None:
         kept = state_root() / f"{self.name}.failed"
         shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(self.processes.logs, kept, dirs_exist_ok=True)
+        if self.processes.logs.exists():
+            shutil.copytree(self.processes.logs, kept)
 
 
 def programs_kube(folder: Path) -> Path:

@@ -80,7 +80,8 @@ class Network:
         for setting in ("ip_forward=1", "conf.all.route_localnet=1"):
             run([*self.enter(node), "sysctl", "-qw", f"net.ipv4.{setting}"])
         # Traffic between pods of one node crosses its bridge, and Services are translated in iptables.
-        run(["modprobe", "br_netfilter"], check=False)
+        with contextlib.suppress(DevclusterError):  # often built into the kernel, and then there is no modprobe
+            run(["modprobe", "br_netfilter"])
         run([*self.enter(node), "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1"], check=False)
 
 
