@@ -56,7 +56,7 @@ class App:
         self.stop = asyncio.Event()
         self.serving = asyncio.Event()
         self.http_port = 0
-        self.webhook_port = 0
+        self.admission: AdmissionServer | None = None
         self.runtime: Runtime | None = None
 
     async def run(self) -> int:
@@ -72,6 +72,7 @@ class App:
     async def _run(self, access: Access, supervisor: Supervisor) -> int:
         runtime = self.runtime = Runtime(access, self.parts.reconcilers, self._runtime_settings())
         certificate, server = self._webhook(runtime)
+        self.admission = server
         kinds = [each.kind for each in self.parts.reconcilers]
         served = Served(runtime.api, kinds, rng=runtime.rng)
         checks = {"resources served": served.complete.is_set, "caches synced": lambda: runtime.synced}

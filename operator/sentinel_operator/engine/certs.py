@@ -1,9 +1,9 @@
 """The webhook's certificate, present before the webhook is served and renewed while it is.
 
 Whichever replica is first creates the Secret; the others read it. The leader renews it and keeps the caBundle of the
-ValidatingWebhookConfiguration right, whoever has applied that anew. Every replica looks once a minute and loads what is
-new into the TLS context that is being served from, so no connection is refused while that happens. With a directory
-that cert-manager mounts, only the last of these is done: its cainjector keeps the caBundle.
+ValidatingWebhookConfiguration right, whoever has applied that anew. Every replica looks every ten seconds and loads
+what is new into the TLS context that is being served from, so no connection is refused while that happens. With a
+directory that cert-manager mounts, only the last of these is done: its cainjector keeps the caBundle.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class CertificateSettings:
     hosts: tuple[str, ...]
     configuration: str
     mounted: Path | None = None
-    look_every: float = 60.0
+    look_every: float = 10.0
+    look_for_configuration_every: float = 2.0
 
 
 class WebhookCertificate:
@@ -65,6 +66,7 @@ class WebhookCertificate:
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.loaded = asyncio.Event()
         self._digest = b""
+        self._unpublished = False
 
     async def run(self) -> None:
         """Looks after the certificate until cancelled."""
@@ -78,7 +80,9 @@ class WebhookCertificate:
                 await asyncio.sleep(backoff.next())
                 continue
             backoff.reset()
-            await self._rest(self._settings.look_every * self._rng.uniform(0.8, 1.2))
+            settings = self._settings
+            pause = settings.look_for_configuration_every if self._unpublished else settings.look_every
+            await self._rest(pause * self._rng.uniform(0.8, 1.2))
 
     async def _rest(self, seconds: float) -> None:
         """Waits; a new leader looks at once, for it is the one that publishes the authority."""
@@ -132,8 +136,10 @@ class WebhookCertificate:
         """Makes sure that the API server trusts the authority."""
         name = self._settings.configuration
         found = await self._api.find(VALIDATING_WEBHOOKS, "", name)
-        if found is None:
+        if found is None and not self._unpublished:
             logger.warning("ValidatingWebhookConfiguration %s is not there: nothing is validated on admission", name)
+        self._unpublished = found is None
+        if found is None:
             return
         encoded = base64.b64encode(bundle).decode()
         stale = [each for each in found.get("webhooks") or () if each["clientConfig"].get("caBundle") != encoded]
