@@ -16,7 +16,8 @@ from sentinel_operator.core.admission.advice import advice
 from sentinel_operator.core.admission.errors import broken_rules, explain
 from sentinel_operator.core.admission.verdict import FieldError, Review, Verdict
 from sentinel_operator.core.plan import Manifest
-from sentinel_operator.core.sentrymodel.volumes import RESERVED, RESERVED_PATHS
+from sentinel_operator.core.sentrymodel.checks import problems
+from sentinel_operator.core.sentrymodel.volumes import RESERVED_PATHS
 
 _JSON_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "float32": ((int, float), "a number"),
@@ -54,6 +55,7 @@ def _spec_before(old: Manifest | None) -> SentryModelSpec | None:
 
 
 def _beyond_schema(spec: SentryModelSpec) -> Iterator[FieldError]:
+    yield from problems(spec)
     yield from _sizes(spec)
     yield from _identities(spec)
     yield from _schema(spec)
@@ -150,15 +152,14 @@ def _resources(spec: SentryModelSpec) -> Iterator[FieldError]:
 
 
 def _volumes(spec: SentryModelSpec) -> Iterator[FieldError]:
-    seen: set[str] = set()
+    seen: set[PurePosixPath] = set()
     for index, volume in enumerate(spec.pod.volumes or ()):
         path, target = f"spec.pod.volumes[{index}]", PurePosixPath(volume.mount_path)
-        if volume.name in RESERVED or volume.name.startswith("authority-"):
-            yield FieldError(f"{path}.name", "is the name of a volume that the operator mounts")
         if len(volume.source) != 1:
             yield FieldError(f"{path}.source", "must hold exactly one source, such as {configMap: {name: extra}}")
-        if any(target.is_relative_to(own) or PurePosixPath(own).is_relative_to(target) for own in RESERVED_PATHS):
-            yield FieldError(f"{path}.mountPath", f"would cover what the operator mounts: {', '.join(RESERVED_PATHS)}")
-        if str(target) in seen:
+        below = [own for own in RESERVED_PATHS if target in PurePosixPath(own).parents]
+        if below:
+            yield FieldError(f"{path}.mountPath", f"must not lie above what the operator mounts: {', '.join(below)}")
+        if target in seen:
             yield FieldError(f"{path}.mountPath", f'Duplicate value: "{target}"')
-        seen.add(str(target))
+        seen.add(target)
