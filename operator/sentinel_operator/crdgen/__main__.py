@@ -1,4 +1,4 @@
-"""`python -m sentinel_operator.crdgen [--check] [--into DIR]`."""
+"""`python -m sentinel_operator.crdgen [--check] [--into DIR] [--score FILE...]`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+import yaml
+
 from sentinel_operator.crdgen.files import FOLDERS, files
+from sentinel_operator.crdgen.hygiene import score
 
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -17,7 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sentinel_operator.crdgen", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is out of date")
     parser.add_argument("--into", type=Path, default=_ROOT, help="root of the tree (default: this checkout)")
+    parser.add_argument("--score", type=Path, nargs="+", metavar="FILE", help="judge definitions, anybody's, and exit")
     options = parser.parse_args(arguments)
+    if options.score:
+        return _print_scores(options.score)
     wanted = files()
     stale = drift(options.into, wanted)
     if options.check:
@@ -26,6 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1 if stale else 0
     for path in stale:
         _write(options.into / path, wanted.get(path))
+    return 0
+
+
+def _print_scores(paths: Sequence[Path]) -> int:
+    for path in paths:
+        for crd in yaml.safe_load_all(path.read_text()):
+            if crd and crd.get("kind") == "CustomResourceDefinition":
+                points = score(crd)
+                lacks = ", ".join(point for point, held in points.items() if not held) or "nothing"
+                print(f"{crd['spec']['names']['kind']}\t{sum(points.values())}/{len(points)}\tlacks {lacks}")
     return 0
 
 

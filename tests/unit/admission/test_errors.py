@@ -31,15 +31,19 @@ def said(spec: dict[str, object]) -> list[str]:
         ),
         ({"service": 5}, "spec.service: must be of type object"),
         ({"model": {**MODEL, "maxBytes": 1.5}}, "spec.model.maxBytes: must be of type integer or string"),
-        ({"model": {**MODEL, "metadata": {str(n): "" for n in range(33)}}},
-         "spec.model.metadata: Too many: 33: must have at most 32 items"),
+        (
+            {"model": {**MODEL, "metadata": {str(n): "" for n in range(33)}}},
+            "spec.model.metadata: Too many: 33: must have at most 32 items",
+        ),
         ({"pod": {"env": [{"name": "A"}, {"name": "A"}]}}, 'spec.pod.env[1]: Duplicate value: {"name":"A"}'),
-        ({"runtime": {"batching": {"maxDelay": "2s"}}},
-         "spec.runtime.batching.maxDelay: must be a duration from 1ms to 1s, such as 30s or 1m30s"),
+        (
+            {"runtime": {"batching": {"maxDelay": "2s"}}},
+            "spec.runtime.batching.maxDelay: must be a duration from 1ms to 1s, such as 30s or 1m30s",
+        ),
         ({"autoscaling": {"min": 3, "max": 2}}, "spec.autoscaling.min: must not be greater than max"),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
-)  # fmt: skip
+)
 def test_each_finding_names_its_field(spec, wanted):
     assert said(spec) == [wanted]
 
