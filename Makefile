@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(VENV)/tools/bin/uv
 LOCKED := $(VENV)/.locked-$(shell cat locks/dev.txt locks/uv.txt pyproject.toml | sha256sum | cut -c1-12)
 CLUSTER ?= auto
 TESTS ?= tests
@@ -20,10 +21,11 @@ help:  ## Say what there is
 
 $(LOCKED): | preflight
 	@echo "── Python packages (hash-pinned, locks/dev.txt)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes locks/dev.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV)
+	@test -x $(UV) || { $(PYTHON) -m venv $(VENV)/tools && \
+		$(VENV)/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt; }
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes locks/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.locked-*
 	@touch $@
 
@@ -69,7 +71,7 @@ lock: $(LOCKED)  ## Resolve the dependencies anew
 
 .PHONY: locks/%
 locks/%:
-	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	@$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--python-version 3.11 --python-platform x86_64-manylinux_2_28 $(EXTRAS) pyproject.toml -o locks/$*.txt
 
 clean: down  ## Remove the cluster and the virtual environment; the cache stays
