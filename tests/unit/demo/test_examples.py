@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
+
+from demo.models.artifact import Entry, Index
 from sentinel_operator.api.base import API_VERSION
 from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.core.admission import sentrymodel as admission
-
-from demo.models.artifact import Entry, Index
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
 
