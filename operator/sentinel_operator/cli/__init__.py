@@ -1,0 +1,1 @@
+"""`kubectl sentinel`: what the objects say, in words that help; nothing in here changes a cluster."""

@@ -1,0 +1,141 @@
+"""`render`: what a declaration would become, without a cluster; first it is judged as the cluster would judge it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from sentinel_operator.api.base import API_VERSION
+from sentinel_operator.api.kinds import KINDS, SENTINEL_CONFIG, SENTRY_MODEL, Kind
+from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.cli.outcome import Exit, Failed
+from sentinel_operator.cli.strict import unknown_fields
+from sentinel_operator.core.admission import sentrymodel
+from sentinel_operator.core.admission.errors import broken_rules, explain
+from sentinel_operator.core.admission.verdict import FieldError, Requester, Review, Verdict
+from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.sentrymodel.references import config_maps
+from sentinel_operator.core.sentrymodel.render import render as children_of
+
+_KINDS = {kind.kind: kind for kind in KINDS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What the files declare: our objects, and the ConfigMaps that they may refer to."""
+
+    models: tuple[Manifest, ...]
+    config: Manifest | None
+    config_maps: tuple[Manifest, ...]
+
+
+def render(file: str, *, settings: str | None, namespace: str | None) -> tuple[list[Manifest], list[str]]:
+    """Gives the objects that would be made, and warnings; raises Failed with a line for each thing that is wrong."""
+    declared = _declared([*read(file), *(read(settings) if settings else ())], namespace=namespace or "default")
+    if not declared.models:
+        raise Failed(f"{file}: holds no {SENTRY_MODEL.kind} of {API_VERSION}", Exit.NOT_READY)
+    ours = [*declared.models, *([declared.config] if declared.config else [])]
+    verdicts = [(raw, judge(_KINDS[raw["kind"]], raw)) for raw in ours]
+    errors = [_told(raw, error, of=len(ours)) for raw, verdict in verdicts for error in verdict.errors]
+    if errors:
+        raise Failed("\n".join(errors), Exit.NOT_READY)
+    references = [(model, each) for model in declared.models for each in _references(model, declared.config_maps)]
+    if missing := [_told(model, each, of=len(ours)) for model, (each, absent) in references if not absent]:
+        raise Failed("\n".join(missing), _INVALID)
+    config = SentinelConfigSpec.model_validate((declared.config or {}).get("spec") or {})
+    made = [
+        child for model in declared.models for child in children_of(model, config, config_maps=declared.config_maps)
+    ]
+    warnings = [_told(raw, warning, of=len(ours)) for raw, verdict in verdicts for warning in verdict.warnings]
+    return made, [*warnings, *(_told(model, each, of=len(ours)) for model, (each, _) in references)]
+
+
+def read(file: str) -> list[Manifest]:
+    """Reads every object of a YAML or JSON file, or of standard input (`-`); Lists are taken apart."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        documents = [each for each in yaml.safe_load_all(text) if each is not None]
+    except OSError as error:
+        raise Failed(f"{file}: {error.strerror}", Exit.USAGE) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Failed(f"{file}: is no YAML: {error}", Exit.NOT_READY) from error
+    return [raw for each in documents for raw in _objects(each, file)]
+
+
+def _objects(document: Any, file: str) -> Iterator[Manifest]:
+    if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
+        raise Failed(f"{file}: holds something that is no Kubernetes object: apiVersion and kind are needed", _INVALID)
+    if document["kind"] == "List":
+        for each in document.get("items") or ():
+            yield from _objects(each, file)
+        return
+    yield document
+
+
+_INVALID = Exit.NOT_READY
+
+
+def _declared(objects: list[Manifest], *, namespace: str) -> Declared:
+    models: list[Manifest] = []
+    config_maps: list[Manifest] = []
+    config: Manifest | None = None
+    for raw in objects:
+        metadata = raw.get("metadata")
+        placed = {**raw, "metadata": {"namespace": namespace, **metadata} if isinstance(metadata, dict) else {}}
+        match raw.get("apiVersion"), raw["kind"]:
+            case (version, SENTRY_MODEL.kind) if version == API_VERSION:
+                models.append(placed)
+            case (version, SENTINEL_CONFIG.kind) if version == API_VERSION:
+                config = {**raw, "metadata": metadata if isinstance(metadata, dict) else {}}
+            case ("v1", "ConfigMap") if isinstance(metadata, dict) and metadata.get("name"):
+                config_maps.append(placed)
+            case (version, kind) if kind in _KINDS:
+                raise Failed(f"apiVersion: {version!r} is not served for {kind}: it is {API_VERSION}", _INVALID)
+            case _:
+                continue  # somebody else's, as they stand beside ours in a file
+    return Declared(models=tuple(models), config=config, config_maps=tuple(config_maps))
+
+
+def judge(kind: Kind, raw: Manifest) -> Verdict:
+    """Says what the API server and the webhook would: unknown fields, the schema, and what goes beyond it."""
+    if not isinstance(raw["metadata"].get("name"), str):
+        return Verdict(errors=(FieldError("metadata.name", "Required value"),))
+    if not isinstance(raw.get("spec") or {}, dict):
+        return Verdict(errors=(FieldError("spec", "must be of type object"),))
+    unknown = tuple(unknown_fields(kind, raw))
+    if kind is SENTRY_MODEL:
+        review = Review(kind=kind.kind, new=raw, old=None, requester=Requester(username=""))
+        verdict = sentrymodel.validate(review)
+        return Verdict(errors=(*unknown, *verdict.errors), warnings=verdict.warnings)
+    try:
+        kind.spec.model_validate(raw.get("spec") or {})
+    except ValidationError as error:
+        return Verdict(errors=(*unknown, *broken_rules(kind, raw), *explain(error)))
+    return Verdict(errors=(*unknown, *broken_rules(kind, raw)))
+
+
+def _references(model: Manifest, given: Iterable[Manifest]) -> Iterator[tuple[str, bool]]:
+    """Yields what the file lacks of the ConfigMaps that a model refers to, and whether the whole ConfigMap is absent:
+    it may be in the cluster then, and appears as a placeholder."""
+    namespace = model["metadata"]["namespace"]
+    there = {each["metadata"]["name"]: each for each in given if each["metadata"]["namespace"] == namespace}
+    for mention in config_maps(SentryModelSpec.model_validate(model["spec"])):
+        if mention.name not in there:
+            what = (
+                f"ConfigMap {namespace}/{mention.name} is not given; its key {mention.key!r} appears as a placeholder"
+            )
+            yield f"{mention.field}: {what}, and the revision will have another name", True
+        elif mention.key not in (there[mention.name].get("data") or {}):
+            yield f"{mention.field}: ConfigMap {namespace}/{mention.name} has no key {mention.key!r}", False
+
+
+def _told(raw: Manifest, said: object, *, of: int) -> str:
+    """Writes `spec.field: message`; names the object where there are several."""
+    return str(said) if of == 1 else f"{raw['kind'].lower()}/{raw['metadata'].get('name', '?')}: {said}"
