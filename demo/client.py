@@ -29,7 +29,8 @@ class Answer:
 
 def predict(url: str, body: dict[str, object]) -> dict[str, object]:
     """Posts to /v1/predict and gives the answer; raises RuntimeError with the server's words when it refuses."""
-    request = urllib.request.Request(f"{url}/v1/predict", json.dumps(body).encode(), {"content-type": "application/json"})  # noqa: S310
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(f"{url}/v1/predict", json.dumps(body).encode(), headers)  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310
             answer: dict[str, object] = json.load(response)

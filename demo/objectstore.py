@@ -39,7 +39,9 @@ def server_secret(*, writer: Credentials, reader: Credentials) -> dict[str, obje
         {"name": "writer", "actions": ["Admin"], "credentials": [_as_json(writer)]},
         {"name": "reader", "actions": [f"Read:{BUCKET}", f"List:{BUCKET}"], "credentials": [_as_json(reader)]},
     ]
-    return _secret("seaweedfs", "object-store", {"s3.json": json.dumps({"identities": identities}), "master.toml": _GROWTH})
+    return _secret(
+        "seaweedfs", "object-store", {"s3.json": json.dumps({"identities": identities}), "master.toml": _GROWTH}
+    )
 
 
 def client_secret(namespace: str, reader: Credentials) -> dict[str, object]:
@@ -63,11 +65,15 @@ async def upload(*, endpoint: str, credentials: Credentials, folder: Path, prefi
     ) as s3:
         if BUCKET not in {bucket["Name"] for bucket in (await s3.list_buckets()).get("Buckets", [])}:
             await s3.create_bucket(Bucket=BUCKET)
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        for path in _files_below(folder):
             body = await asyncio.to_thread(path.read_bytes)
             await s3.put_object(Bucket=BUCKET, Key=f"{prefix}/{path.relative_to(folder).as_posix()}", Body=body)
             total += len(body)
     return total
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _as_json(credentials: Credentials) -> dict[str, str]:

@@ -79,7 +79,7 @@ def _logs(given: argparse.Namespace) -> int:
 
 def _kubectl(given: argparse.Namespace) -> int:
     command = [*_running(given.name).kubectl_command, *given.words]
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606
 
 
 def _image(name: str) -> images.Image:

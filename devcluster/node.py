@@ -72,7 +72,7 @@ class Node:
 
     def load(self, archive: Path) -> None:
         """Brings an image archive into the node."""
-        run([*self._ctr(), "images", "import", "--no-unpack", archive], timeout=300)
+        run([*self._ctr(), "images", "import", archive], timeout=300)
 
     def images(self) -> set[str]:
         """Gives the names of the images that the node has."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import yaml
+from typing_extensions import override
 
 from devcluster.cluster import Cluster
 from devcluster.errors import DevclusterError
@@ -75,11 +76,13 @@ class Kind(External):
 
     name: str = "sentinel"
 
+    @override
     def load(self, archive: Path, *, image: str) -> None:
         """Loads the archive into kind's nodes."""
         self.say(f"loading {image}")
         run(["kind", "load", "image-archive", str(archive), "--name", self.name], timeout=300)
 
+    @override
     def down(self) -> None:
         """Deletes the cluster."""
         run(["kind", "delete", "cluster", "--name", self.name], timeout=300)

@@ -1,0 +1,101 @@
+"""The operator and the object store in the cluster, ready to be used."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo import objectstore
+from devcluster import images
+from devcluster.errors import DevclusterError
+from devcluster.paths import REPOSITORY
+from devcluster.providers import AnyCluster
+
+NAMESPACE = "sentinel-demo"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The credentials of the demo's object store."""
+
+    writer: objectstore.Credentials
+    reader: objectstore.Credentials
+
+
+def bring_images(cluster: AnyCluster, say: Say) -> None:
+    """Builds every image that is not in the cache and brings it to the nodes."""
+    for image in images.IMAGES.values():
+        archive = images.build(image, say)
+        cluster.load(archive, image=image.reference)
+        say(f"{image.reference} ({archive.stat().st_size / 1e6:.0f} MB)")
+
+
+def install_operator(cluster: AnyCluster) -> None:
+    """Applies CRDs and the operator, and waits until both replicas are ready."""
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(REPOSITORY / "crds"))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "sentrymodels.sentinel.dev")
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(REPOSITORY / "manifests/overlays/dev"))
+    roll_out(cluster, "deployment/sentinel-operator", namespace="sentinel-system")
+
+
+def install_store(cluster: AnyCluster) -> Store:
+    """Deploys the object store with fresh credentials and waits until it is ready."""
+    store = Store(objectstore.Credentials.generate(), objectstore.Credentials.generate())
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "object-store"}}
+    cluster.apply([namespace, objectstore.server_secret(writer=store.writer, reader=store.reader)])
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(objectstore.MANIFEST))
+    cluster.kubectl("rollout", "restart", "deployment/seaweedfs", "--namespace=object-store")
+    roll_out(cluster, "deployment/seaweedfs", namespace="object-store")
+    return store
+
+
+def make_namespace(cluster: AnyCluster, *, store: Store, public_key: Path) -> None:
+    """Makes the demo's namespace with what the examples name: read credentials and the trusted public key."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
+    signing = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "model-signing", "namespace": NAMESPACE},
+        "stringData": {"signing.pub": public_key.read_text()},
+    }
+    cluster.apply([namespace, objectstore.client_secret(NAMESPACE, store.reader), signing])
+
+
+def roll_out(cluster: AnyCluster, target: str, *, namespace: str) -> None:
+    """Waits until a Deployment is rolled out; raises DevclusterError with the state of its pods when it is not."""
+    try:
+        cluster.kubectl("rollout", "status", target, f"--namespace={namespace}", "--timeout=120s", timeout=150.0)
+    except DevclusterError as error:
+        pods = cluster.kubectl("get", "pods", f"--namespace={namespace}", "-o", "wide")
+        events = cluster.kubectl("get", "events", f"--namespace={namespace}", "--sort-by=.lastTimestamp")
+        raise DevclusterError(f"{error}\n{pods}\n{events[-3000:]}") from error
+
+
+def await_condition(
+    cluster: AnyCluster, model: str, *, status: str, reasons: tuple[str, ...] = (), timeout: float = 180.0
+) -> dict[str, Any]:
+    """Waits until the model's Ready has the status (and one of the reasons) for its generation; gives the object."""
+    deadline = time.monotonic() + timeout
+    while True:
+        found: dict[str, Any] = json.loads(
+            cluster.kubectl("get", "sentrymodel", model, f"--namespace={NAMESPACE}", "-o", "json")
+        )
+        ready = ready_of(found)
+        current = ready.get("observedGeneration") == found["metadata"]["generation"]
+        if current and ready["status"] == status and (not reasons or ready["reason"] in reasons):
+            return found
+        if time.monotonic() > deadline:
+            said = f"{ready.get('status')} {ready.get('reason')}: {ready.get('message')}"
+            raise DevclusterError(f"SentryModel {model} is not what was waited for after {timeout:.0f} s: Ready={said}")
+        time.sleep(0.5)
+
+
+def ready_of(item: dict[str, Any]) -> dict[str, Any]:
+    """Gives the condition Ready, empty when there is none yet."""
+    return next((one for one in item.get("status", {}).get("conditions", ()) if one["type"] == "Ready"), {})

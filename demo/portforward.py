@@ -1,0 +1,58 @@
+"""A Service's port on loopback for as long as a block lasts, by `kubectl port-forward`."""
+
+from __future__ import annotations
+
+import re
+import selectors
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+START_TIMEOUT = 30.0
+
+
+@contextmanager
+def port_forward(kubectl: Sequence[str], *, namespace: str, target: str, ports: Sequence[int]) -> Iterator[list[int]]:
+    """Forwards free loopback ports to the target's ports and gives them in the same order.
+
+    Raises RuntimeError with kubectl's words when it does not come up. The process ends with the block.
+    """
+    command = [*kubectl, "port-forward", f"--namespace={namespace}", "--address=127.0.0.1", target]
+    process = subprocess.Popen(
+        [*command, *(f":{port}" for port in ports)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        bufsize=1,
+    )
+    try:
+        yield _await_ports(process, ports)
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+
+
+def _await_ports(process: subprocess.Popen[str], ports: Sequence[int]) -> list[int]:
+    local: dict[int, int] = {}
+    said: list[str] = []
+    deadline = time.monotonic() + START_TIMEOUT
+    assert process.stdout is not None  # noqa: S101 - given by PIPE
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while len(local) < len(ports):
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise RuntimeError(f"port-forward did not come up in {START_TIMEOUT:.0f} s: {' '.join(said)}")
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"port-forward ended: {' '.join(said)}")
+            said.append(line.strip())
+            found = re.search(r"127\.0\.0\.1:(\d+) -> (\d+)", line)
+            if found:
+                local[int(found[2])] = int(found[1])
+    # kubectl names the pod's port, which may differ from the Service's: the order of its lines is that of the ports.
+    return list(local.values())
