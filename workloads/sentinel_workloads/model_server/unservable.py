@@ -9,6 +9,8 @@ from sentinel_operator.api.serving import ExitCode, Termination
 
 TERMINATION_LOG = "/dev/termination-log"
 MAX_TERMINATION_BYTES = 4096
+MAX_FIELD = 512
+ELLIPSIS = "…"
 
 
 class Unservable(Exception):  # noqa: N818 - a verdict on the model
@@ -30,12 +32,13 @@ def termination_of(error: Unservable) -> bytes:
     """Gives the termination message: at most 4096 bytes of JSON, the message cut where it is longer."""
     message = error.message
     while True:
-        termination = Termination(reason=error.code.name, field=error.field, message=message)
+        termination = Termination(reason=error.code.name, field=error.field[:MAX_FIELD], message=message)
         body = termination.model_dump_json(by_alias=True, exclude_none=True).encode()
         excess = len(body) - MAX_TERMINATION_BYTES
         if excess <= 0:
             return body
-        message = message[: max(0, len(message) - excess - 1)] + "…" if len(message) > 1 else ""
+        kept = message.removesuffix(ELLIPSIS).encode()[: -excess - len(ELLIPSIS.encode())]
+        message = kept.decode(errors="ignore") + ELLIPSIS
 
 
 def write_termination(error: Unservable) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -14,6 +15,7 @@ from sentinel_workloads.model_server.inference.pace import Pace
 from sentinel_workloads.model_server.inference.work import State, Work
 from sentinel_workloads.model_server.refusal import Cause, Refusal
 
+LOG = logging.getLogger(__name__)
 SWEEP_SECONDS = 0.1
 RETRY_AFTER_SECONDS = 1.0
 
@@ -157,9 +159,7 @@ class Batcher:
         return works
 
     def _run_here(self, works: list[Work]) -> None:
-        began = time.perf_counter()
-        self._run(works)
-        self._finish(works, time.perf_counter() - began)
+        self._finish(works, self._timed(works))
 
     def _run_in_thread(self, works: list[Work]) -> None:
         run = _Run(works, sum(work.rows for work in works), self._loop.time())
@@ -167,12 +167,17 @@ class Batcher:
         self._threads.submit(self._threaded, run)
 
     def _threaded(self, run: _Run) -> None:
+        seconds = self._timed(run.works)
+        self._loop.call_soon_threadsafe(self._ended, run, seconds)
+
+    def _timed(self, works: list[Work]) -> float:
+        """Runs, whatever comes of it: whoever has neither outputs nor error afterwards is told that it failed."""
         began = time.perf_counter()
         try:
-            self._run(run.works)
-        finally:
-            seconds = time.perf_counter() - began
-            self._loop.call_soon_threadsafe(self._ended, run, seconds)
+            self._run(works)
+        except Exception:
+            LOG.exception("a run failed")
+        return time.perf_counter() - began
 
     def _ended(self, run: _Run, seconds: float) -> None:
         self._runs.discard(run)

@@ -69,7 +69,7 @@ def _check_matrix(features: tuple[Feature, ...], spec: TensorSpec, *, least: int
     columns = spec.shape[1]
     if columns is not None and columns != len(features):
         raise mismatch(
-            f"the model takes {columns} features, spec.schema.features names {len(features)}", field=FEATURES
+            f"the model takes {columns} features, the schema names {len(features)}", field=FEATURES
         )
     if least > len(features):
         raise mismatch(f"the model reads at least {least} features, the schema names {len(features)}", field=FEATURES)

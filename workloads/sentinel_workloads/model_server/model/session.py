@@ -17,8 +17,8 @@ from sentinel_workloads.model_server.unservable import Unservable
 
 ACCELERATORS = ("CUDAExecutionProvider",)
 CPU = "CPUExecutionProvider"
-ERRORS_ONLY = 3
-"""onnxruntime's log level. A warning for each run otherwise, where an exporter wrote a wrong output shape."""
+FATAL_ONLY = 4
+"""onnxruntime's log level: its errors reach us as exceptions, and it would log what was in a request."""
 
 
 class Session:
@@ -50,7 +50,7 @@ def load(path: Path, *, threads: int) -> Session:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     # Spinning threads burn a container's CPU quota and get it throttled.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     available = onnxruntime.get_available_providers()

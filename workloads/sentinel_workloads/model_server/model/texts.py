@@ -65,9 +65,10 @@ class TextEncoder:
             if not isinstance(text, str):
                 raise invalid("a text must be a string", field=self.one if single else f"{self.many}[{index}]")
         encodings = self._tokenizer.encode_batch_fast(texts) if len(texts) > 1 else [self._tokenizer.encode(texts[0])]
-        length = max(1, *(len(encoding.ids) for encoding in encodings)) if len(encodings) > 1 else len(encodings[0].ids)
-        if length == 0:
-            raise invalid("a text is empty", field=self.one if single else self.many)
+        lengths = [len(encoding.ids) for encoding in encodings]
+        if 0 in lengths:
+            raise invalid("a text is empty", field=self.one if single else f"{self.many}[{lengths.index(0)}]")
+        length = max(lengths)
         feeds = {name: self._tensor(name, encodings, length=length) for name in self._inputs}
         return Encoded(
             feeds=feeds,

@@ -22,6 +22,9 @@ IDLE_SECONDS = 120.0
 LINGER_SECONDS = 2.0
 """How long what still comes is thrown away before a close; closing at once would reset, and lose the answer."""
 
+HANG_UP_SECONDS = 1.0
+"""How long a client that has closed its side is still believed to wait for an answer."""
+
 
 class Connection(asyncio.Protocol):
     """Hands each request to the listener's handler when those before it are answered."""
@@ -76,8 +79,9 @@ class Connection(asyncio.Protocol):
 
     @override
     def eof_received(self) -> bool:
-        """Keeps the way back open for a client that has said all it wanted and waits."""
+        """Keeps the way back open for a moment: the client said all it wanted and waits, or it is gone; who knows."""
         self._half_closed = True
+        self._rewind()
         return self._current is not None or bool(self._parser.requests)
 
     @override
@@ -172,7 +176,8 @@ class Connection(asyncio.Protocol):
             if waited > RECEIVE_SECONDS:
                 self._transport.abort()
         elif self._current is not None or self._parser.requests:
-            return
+            if self._half_closed and waited > HANG_UP_SECONDS:
+                self._transport.abort()
         elif self._parser.in_message:
             if waited > RECEIVE_SECONDS:
                 self._parser.fault = TIMED_OUT

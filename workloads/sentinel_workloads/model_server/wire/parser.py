@@ -31,6 +31,7 @@ class RequestParser:
         self.in_message = False
         self._line, self._peer, self._max_body, self._begun = line, peer, max_body, begun
         self._parser = httptools.HttpRequestParser(self)
+        self._exchange: Exchange | None = None
         self._reset()
 
     def feed(self, data: bytes) -> None:
@@ -118,7 +119,7 @@ class RequestParser:
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
         self._body_bytes = 0
-        self._exchange: Exchange | None = None
+        self._exchange = None
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size
