@@ -12,10 +12,12 @@ from typing import Any
 
 import kopf
 
-from sentinel_operator.api.kinds import Kind
+from sentinel_operator.api.kinds import SENTRY_MODEL, Kind
 from sentinel_operator.config import Settings
+from sentinel_operator.core.admission.sentrymodel import validate as validate_sentry_model
 from sentinel_operator.core.admission.verdict import Validator
 from sentinel_operator.core.reconciler import Reconciler
+from sentinel_operator.core.sentrymodel.reconciler import SentryModelReconciler
 from sentinel_operator.engine import http
 from sentinel_operator.engine.access import Access, Source
 from sentinel_operator.engine.certs import CertificateSettings, WebhookCertificate, service_hosts
@@ -40,7 +42,7 @@ class Parts:
     validators: Mapping[str, Validator] = field(default_factory=dict)
 
 
-PARTS = Parts(reconcilers=())
+PARTS = Parts(reconcilers=(SentryModelReconciler(),), validators={SENTRY_MODEL.kind: validate_sentry_model})
 """What this operator reconciles and validates."""
 
 

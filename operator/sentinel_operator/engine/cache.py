@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from sentinel_operator.core import names
 from sentinel_operator.core.plan import Manifest
-
-KIND_LABEL = "sentinel.dev/kind"
-NAME_LABEL = "sentinel.dev/name"
 
 
 class Key(NamedTuple):
@@ -41,7 +39,7 @@ def key_of(raw: Mapping[str, object]) -> Key:
 def owner_of(raw: Manifest) -> Owner | None:
     """Reads whose child an object is; None for one that bears no labels of ours."""
     labels = raw["metadata"].get("labels") or {}
-    kind, name = labels.get(KIND_LABEL), labels.get(NAME_LABEL)
+    kind, name = labels.get(names.KIND), labels.get(names.NAME)
     return Owner(kind, raw["metadata"].get("namespace") or "", name) if kind and name else None
 
 

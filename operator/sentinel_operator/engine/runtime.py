@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sentinel_operator.api.kinds import SENTINEL_CONFIG
+from sentinel_operator.core import names
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.reconciler import Reconciler
 from sentinel_operator.engine.access import Access
 from sentinel_operator.engine.backoff import Backoff
-from sentinel_operator.engine.cache import KIND_LABEL, Key, ObjectCache, owner_of
+from sentinel_operator.engine.cache import Key, ObjectCache, owner_of
 from sentinel_operator.engine.configsource import NAME, ConfigSource
 from sentinel_operator.engine.controller import Controller, View
 from sentinel_operator.engine.errors import ApiError
@@ -36,7 +37,7 @@ from sentinel_operator.engine.transport import Limits, Transport
 
 logger = logging.getLogger(__name__)
 
-MANAGED_BY = ("app.kubernetes.io/managed-by", "sentinel-operator")
+_CHILDREN = f"{names.MANAGED_BY}={names.OPERATOR},{names.KIND}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +170,7 @@ class Runtime:
                 changed=self._child_changed,
                 metrics=self.metrics,
                 rng=self.rng,
-                query=(("labelSelector", f"{'='.join(MANAGED_BY)},{KIND_LABEL}"),),
+                query=(("labelSelector", _CHILDREN),),
             )
         return self.informers[resource]
 
