@@ -11,7 +11,7 @@ from sentinel_operator.config import Settings
 from sentinel_operator.core.reconciler import ChildKind
 from sentinel_operator.crdgen.definition import MAX_BYTES, definition
 from sentinel_operator.crdgen.reference import index, reference
-from sentinel_operator.crdgen.roles import operator_roles, user_roles
+from sentinel_operator.crdgen.roles import certificate_roles, operator_roles, user_roles
 from sentinel_operator.crdgen.schema import SchemaError
 from sentinel_operator.crdgen.text import documents
 from sentinel_operator.crdgen.webhooks import webhook_configuration
@@ -50,6 +50,7 @@ def _roles(parts: Parts) -> dict[PurePosixPath, str]:
     validated = [each.kind for each in parts.reconcilers if each.kind.kind in parts.validators]
     texts = {
         "operator-roles.yaml": documents(operator_roles(children, KINDS, settings)),
+        "certificate-roles.yaml": documents(certificate_roles(settings)),
         "user-roles.yaml": documents(user_roles()),
         "webhooks.yaml": documents([webhook_configuration(validated, settings)]),
     }

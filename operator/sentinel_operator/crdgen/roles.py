@@ -13,6 +13,7 @@ from sentinel_operator.crdgen.definition import LABELS
 from sentinel_operator.engine.resources import CONFIG_MAPS, CRDS, EVENTS, LEASES, SECRETS, VALIDATING_WEBHOOKS, Resource
 
 NAME = "sentinel-operator"
+CERTIFICATES = "sentinel-certificates"
 _RBAC = "rbac.authorization.k8s.io"
 _WRITE = ("create", "delete", "deletecollection", "patch", "update")
 
@@ -21,13 +22,21 @@ Rights = dict[tuple[str, str], set[str]]
 
 
 def operator_roles(children: Sequence[ChildKind], kinds: Sequence[Kind], settings: Settings) -> list[Manifest]:
-    """Gives what the operator's ServiceAccount may do: in the whole cluster, and in its own namespace."""
-    return [
-        _role("ClusterRole", NAME, [*_cluster_rules(children, kinds), *_webhook_rules(settings)]),
-        _binding("ClusterRoleBinding", NAME, settings.namespace),
-        _role("Role", NAME, _own_rules(settings), namespace=settings.namespace),
-        _binding("RoleBinding", NAME, settings.namespace, namespace=settings.namespace),
-    ]
+    """Gives what the operator may do with the kinds that it reconciles, anywhere, and with its own lease."""
+    lease = _named_rules(LEASES, settings.lease)
+    return [*_granted(NAME, _cluster_rules(children, kinds), settings), *_granted(NAME, lease, settings, own=True)]
+
+
+def certificate_roles(settings: Settings) -> list[Manifest]:
+    """Gives what the operator needs to look after its own certificate; nothing of it where cert-manager does."""
+    configuration = _rule(
+        _group(VALIDATING_WEBHOOKS),
+        [VALIDATING_WEBHOOKS.plural],
+        ("get", "patch"),
+        names=[settings.webhook_configuration],
+    )
+    secret = _named_rules(SECRETS, settings.webhook_secret)
+    return [*_granted(CERTIFICATES, [configuration], settings), *_granted(CERTIFICATES, secret, settings, own=True)]
 
 
 def user_roles(kinds: Sequence[Kind] = KINDS) -> list[Manifest]:
@@ -65,24 +74,21 @@ def _cluster_rules(children: Sequence[ChildKind], kinds: Sequence[Kind]) -> list
     return _rules(rights)
 
 
-def _webhook_rules(settings: Settings) -> list[Manifest]:
-    group = VALIDATING_WEBHOOKS.api_version.split("/")[0]
-    return [_rule(group, [VALIDATING_WEBHOOKS.plural], ("get", "patch"), names=[settings.webhook_configuration])]
+def _named_rules(resource: Resource, name: str) -> list[Manifest]:
+    """A creation cannot be limited to a name, for nothing has it yet; it is limited to the operator's own namespace."""
+    return [
+        _rule(_group(resource), [resource.plural], ("create",)),
+        _rule(_group(resource), [resource.plural], ("get", "update"), names=[name]),
+    ]
 
 
-def _own_rules(settings: Settings) -> list[Manifest]:
-    """A creation cannot be limited to a name: nothing has it yet. It is limited to the operator's own namespace."""
-    out: list[Manifest] = []
-    for resource, name in ((LEASES, settings.lease), (SECRETS, settings.webhook_secret)):
-        group = resource.api_version.rpartition("/")[0]
-        out.append(_rule(group, [resource.plural], ("create",)))
-        out.append(_rule(group, [resource.plural], ("get", "update"), names=[name]))
-    return out
+def _group(resource: Resource) -> str:
+    return resource.api_version.rpartition("/")[0]
 
 
 def _grant(rights: Rights, resource: Resource, verbs: Iterable[str], *, subresource: str = "") -> None:
     plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
-    rights.setdefault((resource.api_version.rpartition("/")[0], plural), set()).update(verbs)
+    rights.setdefault((_group(resource), plural), set()).update(verbs)
 
 
 def _rules(rights: Rights) -> list[Manifest]:
@@ -98,26 +104,26 @@ def _rule(group: str, resources: Sequence[str], verbs: Iterable[str], *, names: 
     return {"apiGroups": [group], "resources": list(resources), **limited, "verbs": sorted(verbs)}
 
 
+def _granted(name: str, rules: list[Manifest], settings: Settings, *, own: bool = False) -> list[Manifest]:
+    """Gives a role and its binding to the operator's account: in the whole cluster, or in its own namespace."""
+    namespace = settings.namespace if own else ""
+    kind = "Role" if own else "ClusterRole"
+    binding = {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": f"{kind}Binding",
+        "metadata": _metadata(name, namespace, LABELS),
+        "roleRef": {"apiGroup": _RBAC, "kind": kind, "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": settings.namespace}],
+    }
+    return [_role(kind, name, rules, namespace=namespace), binding]
+
+
 def _role(
     kind: str, name: str, rules: list[Manifest], *, namespace: str = "", aggregate: Sequence[str] = ()
 ) -> Manifest:
     labels = {**LABELS, **{f"{_RBAC}/aggregate-to-{role}": "true" for role in aggregate}}
-    return {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": kind,
-        "metadata": _metadata(name, namespace, labels),
-        "rules": rules,
-    }
-
-
-def _binding(kind: str, name: str, account_namespace: str, *, namespace: str = "") -> Manifest:
-    return {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": kind,
-        "metadata": _metadata(name, namespace, LABELS),
-        "roleRef": {"apiGroup": _RBAC, "kind": kind.removesuffix("Binding"), "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": account_namespace}],
-    }
+    metadata = _metadata(name, namespace, labels)
+    return {"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": metadata, "rules": rules}
 
 
 def _metadata(name: str, namespace: str, labels: Mapping[str, str]) -> Manifest:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
+
 from sentinel_operator.api.kinds import Kind
 
 _SECONDS = 30

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from devcluster.cluster import Cluster
 from tests.integration.crds.client import Client, Kubectl
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
-def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
-    kubeconfig = Path(os.environ["SENTINEL_TEST_KUBECONFIG"])
+def kubectl(api_server: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
     cache = tmp_path_factory.mktemp("discovery")  # the usual one outlives the definitions that it knew
-    return Kubectl(
-        (*shlex.split(os.environ["SENTINEL_TEST_KUBECTL"]), f"--kubeconfig={kubeconfig}", f"--cache-dir={cache}")
-    )
+    return Kubectl((*api_server.kubectl_command, f"--cache-dir={cache}"))
 
 
 @pytest.fixture(scope="session")
-def api(kubectl: Kubectl) -> Iterator[Client]:
-    client = Client(Path(os.environ["SENTINEL_TEST_KUBECONFIG"]))
+def api(api_server: Cluster, kubectl: Kubectl) -> Iterator[Client]:
+    client = Client(api_server.kubeconfig)
     kubectl.run("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "crds"))
     kubectl.run(
         "wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=sentinel"

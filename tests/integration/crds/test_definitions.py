@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from sentinel_operator.api.kinds import KINDS, SENTINEL_CONFIG, SENTRY_MODEL, Kind
 
+from sentinel_operator.api.kinds import KINDS, SENTINEL_CONFIG, SENTRY_MODEL, Kind
 from tests.integration.crds.client import Client, Kubectl, collection
 from tests.integration.crds.conftest import ROOT
 from tests.integration.crds.kstatus import kstatus

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+
 from sentinel_operator.api.kinds import KINDS, Kind
 from sentinel_operator.api.rules import VALIDATIONS
 from sentinel_operator.core.admission.errors import broken_rules, explain
-
 from tests.integration.crds.client import Client
 from tests.unit.crdgen.rule_cases import (
     Occurrence,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from sentinel_operator.api.kinds import KINDS, Kind
 from sentinel_operator.api.rules import VALIDATIONS
 from sentinel_operator.crdgen.definition import definition

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from sentinel_operator.api.kinds import KINDS, SENTINEL_CONFIG, SENTRY_MODEL, Kind
 from sentinel_operator.api.rules import VALIDATIONS
 from sentinel_operator.crdgen.definition import MAX_BYTES, definition

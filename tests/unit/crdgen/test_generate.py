@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 import yaml
+
 from sentinel_operator.api.kinds import KINDS, SENTRY_MODEL
 from sentinel_operator.crdgen.__main__ import main
 from sentinel_operator.crdgen.files import FOLDERS, files

@@ -9,10 +9,10 @@ from typing import Any
 import celpy
 import pytest
 from pydantic import ValidationError
+
 from sentinel_operator.api.kinds import KINDS
 from sentinel_operator.core.admission.errors import broken_rules, explain
 from sentinel_operator.core.admission.verdict import FieldError
-
 from tests.unit.crdgen import rule_cases
 from tests.unit.crdgen.rule_cases import Occurrence, accepted, at, occurrences, places, refused, schema_of
 

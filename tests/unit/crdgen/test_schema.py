@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
+
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.fields import Duration, Quantity, late_default, list_map, list_set, open_items, open_object
 from sentinel_operator.api.rules import VALIDATIONS, exactly_one, matching, rules

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from sentinel_operator.crdgen.structure import problems, unbounded
 
 ITEMS = {"type": "object", "properties": {"name": {"type": "string"}}}
