@@ -187,7 +187,7 @@ class PodBuilder:
         return replace(self, conditions={**self.conditions, **conditions})
 
     def _container(self, name: str, status: Raw) -> PodBuilder:
-        placed = self if self.conditions else self.scheduled()
+        placed = self._with(Ready={"status": "False"}) if self.conditions else self.scheduled()
         if name == "server":
             return replace(placed if placed.init else placed.fetched(), main={name: status})
         return replace(placed, init={**placed.init, name: status})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sentinel_operator.api.pod import Resources
@@ -25,8 +25,7 @@ _STARTUP_SECONDS = 600
 def fetch_container(spec: SentryModelSpec, config: SentinelConfigSpec, mounted: tuple[Mounted, ...]) -> Manifest:
     """Gives the container that brings the artifact; it alone gets the storage's credentials."""
     return {
-        **_container(FETCH, config.images.fetch, mounted),
-        "env": _merged(_credentials(spec), _env(spec)),
+        **_container(FETCH, config.images.fetch, mounted, env=_merged(_credentials(spec), _env(spec))),
         "resources": _FETCH_RESOURCES,
     }
 
@@ -46,8 +45,7 @@ def source_container(spec: SentryModelSpec, mounted: tuple[Mounted, ...]) -> Man
 def server_container(spec: SentryModelSpec, config: SentinelConfigSpec, mounted: tuple[Mounted, ...]) -> Manifest:
     """Gives the container that serves; ready only when its model is."""
     return {
-        **_container(SERVER, spec.runtime.image or config.images.model_server, mounted),
-        "env": _env(spec),
+        **_container(SERVER, spec.runtime.image or config.images.model_server, mounted, env=_env(spec)),
         "resources": server_resources(spec),
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
@@ -74,13 +72,14 @@ def server_resources(spec: SentryModelSpec) -> Manifest:
     return {key: value for key, value in (("requests", requests), ("limits", limits)) if value}
 
 
-def _container(name: str, image: str, mounted: tuple[Mounted, ...]) -> Manifest:
+def _container(name: str, image: str, mounted: tuple[Mounted, ...], *, env: Sequence[Manifest] = ()) -> Manifest:
     mounts = [mount for each in mounted if (mount := each.mount(name)) is not None]
     return {
         "name": name,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "volumeMounts": mounts,
+        **({"env": list(env)} if env else {}),
         # Where a container leaves no message of its own, its last lines tell why it ended.
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {

@@ -82,14 +82,16 @@ def _containers(spec: SentryModelSpec, config: SentinelConfigSpec, *, config_map
 
 
 def _spread(spec: SentryModelSpec, *, owner: Owner, revision: str) -> list[Manifest]:
+    """Spreads the pods of one revision over nodes, or as the user says; without a selector of theirs, these pods."""
+    selector = {"matchLabels": owner.revision_selector(revision)}
     if spec.pod.topology_spread_constraints is not None:
-        return spec.pod.topology_spread_constraints
+        return [{"labelSelector": selector, **each} for each in spec.pod.topology_spread_constraints]
     return [
         {
             "maxSkew": 1,
             "topologyKey": "kubernetes.io/hostname",
             "whenUnsatisfiable": "ScheduleAnyway",
-            "labelSelector": {"matchLabels": owner.revision_selector(revision)},
+            "labelSelector": selector,
         }
     ]
 

@@ -23,6 +23,7 @@ def desired_children(observed: Observed, assessment: Assessment, *, deploy: bool
     """
     spec, owner, target = assessment.spec, observed.owner, assessment.target
     serving = assessment.stable or (target.id if target is not None else "")
+    scalable = serving in observed.deployments or (deploy and target is not None and serving == target.id)
     failed = target.id if target is not None and assessment.coming and assessment.failure and assessment.stable else ""
     candidates = (
         desired_service_account(spec, owner=owner),
@@ -31,7 +32,7 @@ def desired_children(observed: Observed, assessment: Assessment, *, deploy: bool
         target.deployment if target is not None and deploy else None,
         desired_service(spec, owner=owner),
         desired_budget(spec, owner=owner, wanted=assessment.wanted, failed=failed),
-        desired_autoscaler(spec, owner=owner, target=revision_name(owner.name, serving)) if serving else None,
+        desired_autoscaler(spec, owner=owner, target=revision_name(owner.name, serving)) if scalable else None,
         desired_route(spec, owner=owner),  # last: a cluster may lack the Gateway API
     )
     return tuple(child for child in candidates if child is not None)

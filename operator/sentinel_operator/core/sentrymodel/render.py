@@ -26,7 +26,7 @@ def render(
 
     `config_maps` are those that the spec refers to; one that is not given appears as a placeholder, and the revision
     then has another name than it will have in the cluster. Raises ValueError, which names the field, for a spec that
-    is not valid.
+    is not valid and for a key that a given ConfigMap lacks.
     """
     metadata = {"namespace": "default", **raw.get("metadata", {}), "uid": "", "generation": 1}
     model = {**raw, "metadata": metadata, "status": {}}
@@ -35,6 +35,8 @@ def render(
         raise ValueError(parsed.problem)
     found = _snapshots(parsed.spec, metadata["namespace"], config_maps)
     observed = SentryModelReconciler().observe(model, (), (), found, config or SentinelConfigSpec(), _EPOCH)
+    if observed.contents.missing:
+        raise ValueError("; ".join(observed.contents.missing))
     assessment = assess(observed, parsed.spec, target_revision(observed, parsed.spec))
     children = desired_children(observed, assessment, deploy=True)
     return [_as_written(child, replicas=assessment.wanted) for child in children]

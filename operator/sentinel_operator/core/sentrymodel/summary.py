@@ -109,7 +109,7 @@ def _name_taken(observed: Observed, assessment: Assessment) -> Summary | None:
     if not taken:
         return None
     names = ", ".join(f"{kind} {observed.owner.namespace}/{name}" for kind, name in taken)
-    message = f"{names} has the labels of this model but another owner; it is left alone until it is gone"
+    message = f"bearing the labels of this model but having another owner, and left alone until gone: {names}"
     return Summary(NAME_CONFLICT, message + goes_on(observed, assessment), reconciling=True)
 
 

@@ -1,0 +1,258 @@
+"""A cluster in a value: what the API server, the Deployment controller, the autoscaler and kubelets make of plans.
+
+No clock runs and nothing waits: `settle` lets everybody act in turn until nobody has anything left to do.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.api.serving import ExitCode
+from sentinel_operator.core.plan import Apply, Delete, Event, ObjectRef, Plan, Scale
+from sentinel_operator.core.sentrymodel.reconciler import SentryModelReconciler
+from tests.support.builders import NOW, ModelBuilder, PodBuilder, Raw, a_pod
+
+Fate = Callable[[str], ExitCode | None]
+"""What becomes of a pod of a version: None if it gets ready."""
+Key = tuple[str, str]
+
+
+def every_version_works(_: str) -> ExitCode | None:
+    return None
+
+
+@dataclass
+class SimulatedPod:
+    """A pod, and what it is on the way to."""
+
+    builder: PodBuilder
+    revision: str
+    version: str
+    ready: bool = False
+
+
+@dataclass
+class World:
+    """Everything in the namespace of one model."""
+
+    model: Raw
+    fate: Fate = every_version_works
+    now: datetime = NOW
+    objects: dict[Key, Raw] = field(default_factory=dict)
+    pods: list[SimulatedPod] = field(default_factory=list)
+    config_maps: dict[str, Raw] = field(default_factory=dict)
+    config: SentinelConfigSpec = field(default_factory=SentinelConfigSpec)
+    events: list[Event] = field(default_factory=list)
+    status_writes: int = 0
+    watched: Callable[[World], None] = lambda _: None
+    _made: int = 0
+
+    def __post_init__(self) -> None:
+        self.reconciler = SentryModelReconciler()
+
+    @classmethod
+    def of(cls, model: ModelBuilder, **more: Any) -> World:
+        return cls(model=copy.deepcopy(model.raw), **more)
+
+    # ------------------------------------------------------------------------------------ what people do
+
+    def edit(self, model: ModelBuilder) -> None:
+        """Applies another spec."""
+        if model.raw["spec"] == self.model["spec"]:
+            return
+        generation = self.model["metadata"]["generation"] + 1
+        metadata = {**self.model["metadata"], "generation": generation}
+        self.model = {**self.model, "spec": copy.deepcopy(model.raw["spec"]), "metadata": metadata}
+
+    def lose_status(self) -> None:
+        """Forgets what earlier passes wrote."""
+        self.model.pop("status", None)
+
+    # ------------------------------------------------------------------------------------ what the operator does
+
+    def plan(self) -> Plan:
+        """One observation and what it leads to."""
+        raw = copy.deepcopy(self.model)
+        references = {ref: self.config_maps.get(ref.name) for ref in self.reconciler.references(raw)}
+        children = tuple(self.objects[key] for key in sorted(self.objects))
+        pods = tuple(pod.builder.raw for pod in self.pods)
+        observed = self.reconciler.observe(raw, children, pods, references, self.config, self.now)
+        return self.reconciler.plan(observed)
+
+    def execute(self, plan: Plan, *, steps: int | None = None) -> int:
+        """Carries a plan out, or only its first steps, as an operator does that is killed; counts the writes."""
+        actions = (*plan.apply, *plan.scale, *plan.delete)
+        writes = 0
+        for action in actions if steps is None else actions[:steps]:
+            writes += self._act(action)
+            self.watched(self)
+        if steps is None or steps > len(actions):
+            writes += self._write_status(plan)
+        return writes
+
+    def pass_once(self) -> int:
+        return self.execute(self.plan())
+
+    def _act(self, action: Apply | Scale | Delete) -> int:
+        match action:
+            case Apply():
+                return self._apply(action.manifest)
+            case Scale():
+                deployment = self.objects[self._key(action.ref)]
+                changed = deployment["spec"]["replicas"] != action.replicas
+                deployment["spec"]["replicas"] = action.replicas
+                return int(changed)
+            case Delete():
+                found = self.objects.get(self._key(action.ref))
+                assert found is not None
+                assert found["metadata"]["uid"] == action.ref.uid
+                del self.objects[self._key(action.ref)]
+                return 1
+
+    def _apply(self, manifest: Raw) -> int:
+        key = (manifest["kind"], manifest["metadata"]["name"])
+        live, intent = self.objects.get(key), copy.deepcopy(manifest)
+        if live is None:
+            self._made += 1
+            intent["metadata"]["uid"] = f"uid-{self._made}"
+            created = NOW + timedelta(seconds=self._made)
+            intent["metadata"]["creationTimestamp"] = created.strftime("%Y-%m-%dT%H:%M:%SZ")
+            if intent["kind"] == "Deployment":
+                intent["spec"].setdefault("replicas", 1)
+            self.objects[key] = intent
+            return 1
+        if live["kind"] == "ConfigMap":
+            assert live["data"] == intent["data"], "an immutable ConfigMap would be changed"
+        after = {**live, **intent, "metadata": {**live["metadata"], **intent["metadata"]}}
+        if live["kind"] == "Deployment":
+            assert live["spec"]["template"] == intent["spec"]["template"], "a template would be changed"
+            after["spec"] = {**intent["spec"], "replicas": live["spec"]["replicas"]}
+        changed = after != live
+        self.objects[key] = after
+        return int(changed)
+
+    def _write_status(self, plan: Plan) -> int:
+        self.events.extend(plan.events)
+        if plan.status is None or plan.status == self.model.get("status"):
+            return 0
+        self.model = {**self.model, "status": json.loads(json.dumps(plan.status))}
+        self.status_writes += 1
+        return 1
+
+    # ------------------------------------------------------------------------------------ what the cluster does
+
+    def deployments_act(self) -> int:
+        """Makes and removes pods until every Deployment has its number; the ones that are not ready go first."""
+        acted = 0
+        wanted = {
+            deployment["metadata"]["labels"]["sentinel.dev/revision"]: deployment
+            for (kind, _), deployment in self.objects.items()
+            if kind == "Deployment"
+        }
+        for revision, deployment in sorted(wanted.items()):
+            have = sorted((pod for pod in self.pods if pod.revision == revision), key=lambda pod: pod.ready)
+            for pod in have[: max(0, len(have) - deployment["spec"]["replicas"])]:
+                self.pods.remove(pod)
+                acted += 1
+            for _ in range(deployment["spec"]["replicas"] - len(have)):
+                self._made += 1
+                builder = a_pod(deployment, f"{deployment['metadata']['name']}-abc-{self._made:05}")
+                version = deployment["metadata"]["annotations"]["sentinel.dev/version"]
+                self.pods.append(SimulatedPod(builder, revision, version))
+                acted += 1
+        orphans = [pod for pod in self.pods if pod.revision not in wanted]
+        self.pods = [pod for pod in self.pods if pod.revision in wanted]
+        return acted + len(orphans)
+
+    def kubelets_act(self, *, at_most: int = 1000) -> int:
+        """Brings pods to what becomes of them. One that is ready has its artifact, and stays so."""
+        acted = 0
+        for pod in [pod for pod in self.pods if not pod.ready]:
+            fate = self.fate(pod.version)
+            after = pod.builder.ready() if fate is None else pod.builder.scheduled().refused(fate, "said the pod")
+            if acted < at_most and after.raw != pod.builder.raw:
+                pod.builder, pod.ready = after, fate is None
+                acted += 1
+        return acted
+
+    def break_pods(self, number: int) -> None:
+        """Makes pods stop being ready; their kubelets may bring them back."""
+        for pod in [pod for pod in self.pods if pod.ready][:number]:
+            pod.builder, pod.ready = a_pod(pod.builder.deployment, pod.builder.name).scheduled(), False
+
+    def autoscaler_acts(self, load: int = 0) -> int:
+        """Sets the replicas of its target within its bounds, unless there are none."""
+        acted = 0
+        for (kind, _), autoscaler in self.objects.items():
+            if kind != "HorizontalPodAutoscaler":
+                continue
+            spec = autoscaler["spec"]
+            target = self.objects.get(("Deployment", spec["scaleTargetRef"]["name"]))
+            if target is None or target["spec"]["replicas"] == 0:
+                continue
+            wanted = min(max(load or target["spec"]["replicas"], spec["minReplicas"]), spec["maxReplicas"])
+            acted += int(target["spec"]["replicas"] != wanted)
+            target["spec"]["replicas"] = wanted
+        return acted
+
+    def settle(self, *, rounds: int = 200, load: int = 0) -> int:
+        """Lets everybody act until nothing changes any more; gives the number of rounds that it took."""
+        for taken in range(rounds):
+            acted = self.pass_once()
+            self.watched(self)
+            acted += self.deployments_act() + self.autoscaler_acts(load) + self.kubelets_act()
+            self.watched(self)
+            if not acted:
+                return taken
+        raise AssertionError(f"no rest after {rounds} rounds: {self.replicas()}, {self.condition('Ready')}")
+
+    def wait(self, seconds: float) -> None:
+        """Lets time pass."""
+        self.now += timedelta(seconds=seconds)
+
+    # ------------------------------------------------------------------------------------ what can be seen
+
+    @property
+    def status(self) -> Raw:
+        return self.model.get("status") or {}
+
+    @property
+    def phase(self) -> str:
+        return str(self.status.get("phase"))
+
+    def condition(self, type_: str) -> Raw:
+        found = [each for each in self.status.get("conditions", ()) if each["type"] == type_]
+        return found[0] if found else {}
+
+    def replicas(self) -> dict[str, int]:
+        """What the Deployments ask for, by the version that they serve, without those that ask for nothing."""
+        found: dict[str, int] = {}
+        for (kind, _), each in self.objects.items():
+            if kind == "Deployment" and each["spec"]["replicas"]:
+                version = each["metadata"]["annotations"]["sentinel.dev/version"]
+                found[version] = found.get(version, 0) + each["spec"]["replicas"]
+        return found
+
+    def ready(self) -> int:
+        """Pods that answer and that nobody is about to remove."""
+        count = 0
+        for (kind, _), each in self.objects.items():
+            if kind == "Deployment":
+                revision = each["metadata"]["labels"]["sentinel.dev/revision"]
+                pods = sum(pod.ready for pod in self.pods if pod.revision == revision)
+                count += min(pods, each["spec"]["replicas"])
+        return count
+
+    def reasons(self) -> list[str]:
+        """The reasons of the events so far."""
+        return [event.reason for event in self.events]
+
+    @staticmethod
+    def _key(ref: ObjectRef) -> Key:
+        return ref.kind, ref.name
