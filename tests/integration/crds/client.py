@@ -28,11 +28,20 @@ class Kubectl:
 
     def run(self, *arguments: str, stdin: str = "", fails: bool = False) -> str:
         """Gives stdout, or stderr where it is meant to fail."""
-        done = subprocess.run(
-            [*self.command, *arguments], input=stdin, capture_output=True, text=True, timeout=120, check=False
-        )
+        done = self._done(arguments, stdin)
         assert (done.returncode != 0) == fails, f"kubectl {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stderr if fails else done.stdout
+
+    def said(self, *arguments: str, stdin: str = "") -> str:
+        """Gives everything that a person would have seen."""
+        done = self._done(arguments, stdin)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    def _done(self, arguments: tuple[str, ...], stdin: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.command, *arguments], input=stdin, capture_output=True, text=True, timeout=120, check=False
+        )
 
 
 class Client:
