@@ -22,7 +22,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=providers.NAMES,
         help="where pods run: local (made here), kind, kubeconfig (an existing cluster), auto",
     )
-    parser.addoption("--keep-cluster", action="store_true", help="leave the cluster up after the run")
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +40,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[providers.AnyCluster]:
             chosen.load(images.build(image, print), image=image.reference)
         yield chosen
     finally:
-        if not request.config.getoption("--keep-cluster"):
+        if not request.config.getoption("--keep-cluster"):  # pytest-kind's option serves for every provider
             chosen.down()
 
 
