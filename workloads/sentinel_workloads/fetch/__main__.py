@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 from sentinel_operator.api.serving import CONFIG_DIR, FETCH_FILE, MODEL_DIR, ExitCode, Termination
-
 from sentinel_workloads.fetch import report
 from sentinel_workloads.fetch.config import load_config
 from sentinel_workloads.fetch.failures import Failure

@@ -3,7 +3,7 @@
 A file's digest is its SHA-256. A directory's is the SHA-256 of the lines `<sha256hex>  <relative/posix/path>\\n` sorted
 by the bytes of the path, for every regular file except the signature `model.sig` at its root. The same by hand:
 
-    find . -type f ! -path ./model.sig -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
+    find . -type f ! -path ./model.sig -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum -- | sha256sum
 
 Imports the standard library only: the command line uses it too.
 """

@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from pathlib import Path
 
 from sentinel_operator.api.serving import ExitCode, FetchConfig
-
 from sentinel_workloads.fetch.failures import ChangedError, Failure, TransientError
 from sentinel_workloads.fetch.handover import Handover, remove
 from sentinel_workloads.fetch.local import LocalSource

@@ -20,7 +20,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sentinel_operator.api.serving import ARTIFACT
-
 from sentinel_workloads.fetch.handover import protect, remove
 from sentinel_workloads.fetch.local import LocalSource
 from sentinel_workloads.fetch.verify import Copy
@@ -66,8 +65,10 @@ class Cache:
                 entry = self._root / _name(digest)
                 if not entry.is_dir():
                     self._add(copy, entry)
-                elif copy.single:
+                    return
+                if copy.single:
                     self._renew_signature(copy, entry)
+                os.utime(entry)
         except OSError as error:
             log.warning("the artifact is not cached", extra={"digest": digest, "fault": str(error)})
 
@@ -97,7 +98,6 @@ class Cache:
             part = entry / f"{FILE_SIGNATURE}.part"
             shutil.copyfile(copy.signature, part)
             part.rename(entry / FILE_SIGNATURE)
-        os.utime(entry)
 
     def _evict(self, wanted: int) -> None:
         entries = sorted(self._root.glob("sha256-*"), key=lambda entry: entry.stat().st_mtime_ns)

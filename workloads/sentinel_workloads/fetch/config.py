@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
+
 from sentinel_operator.api.serving import (
     Authority,
     CertificateAuthority,
@@ -16,7 +17,6 @@ from sentinel_operator.api.serving import (
     KeyAuthority,
     KeylessAuthority,
 )
-
 from sentinel_workloads.fetch.failures import Failure
 
 SCHEMES = ("s3", "https", "file")

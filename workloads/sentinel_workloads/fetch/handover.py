@@ -14,9 +14,9 @@ import shutil
 from pathlib import Path
 
 from pydantic import ValidationError
+
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.serving import ARTIFACT, VERIFIED, Verification
-
 from sentinel_workloads.fetch.transfer import disk_failure
 from sentinel_workloads.fetch.verify import Copy, still_is
 

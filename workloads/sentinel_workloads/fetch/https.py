@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
-from sentinel_operator.api.serving import ExitCode, FetchConfig
 from yarl import URL
 
+from sentinel_operator.api.serving import ExitCode, FetchConfig
 from sentinel_workloads.fetch.failures import ChangedError, Failure, TransientError
 from sentinel_workloads.fetch.source import (
     ANSWER_SECONDS,
@@ -21,6 +20,7 @@ from sentinel_workloads.fetch.source import (
     Remote,
     Stream,
     single_name,
+    trust_of,
 )
 
 FIELD = "spec.model.source.https.url"
@@ -84,14 +84,12 @@ async def https_source(config: FetchConfig) -> AsyncIterator[HttpsSource]:
     """A source with a session of its own."""
     try:
         url = URL(config.uri)
-        trust = ssl.create_default_context(cafile=config.object_store.ca_file or None)
-    except (OSError, ValueError) as error:
-        field = CA_FIELD if isinstance(error, OSError) else FIELD
-        raise Failure(ExitCode.InvalidConfig, field, f"{type(error).__name__}: {error}") from error
+    except ValueError as error:
+        raise Failure(ExitCode.InvalidConfig, FIELD, f"not an address: {type(error).__name__}") from error
     if not url.host or url.path.endswith("/"):
         raise Failure(ExitCode.InvalidConfig, FIELD, f"{shown(url)} must name a host and a file")
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=trust),
+        connector=aiohttp.TCPConnector(ssl=trust_of(config.object_store.ca_file, field=CA_FIELD)),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,

@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from sentinel_operator.api.serving import ExitCode
-
 from sentinel_workloads.fetch.artifact import UnfitArtifactError, file_names, open_regular
 from sentinel_workloads.fetch.failures import ChangedError, Failure, TransientError
 from sentinel_workloads.fetch.source import CHUNK_BYTES, MAX_FILES, Remote, Stream

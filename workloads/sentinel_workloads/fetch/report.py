@@ -9,9 +9,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sentinel_operator.api.serving import Termination, Verification
 from typing_extensions import override
 
+from sentinel_operator.api.serving import Termination, Verification
 from sentinel_workloads.fetch.failures import Failure
 
 MAX_BYTES = 4096

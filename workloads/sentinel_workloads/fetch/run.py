@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sentinel_operator.api.serving import ExitCode, FetchConfig, Verification
-
 from sentinel_workloads.fetch.bring import bring_artifact, bring_from
 from sentinel_workloads.fetch.cache import Cache
 from sentinel_workloads.fetch.config import fingerprint
@@ -29,10 +28,10 @@ async def fetch(config: FetchConfig, out: Path) -> Verification:
     if done := await asyncio.to_thread(handover.finished, mark):
         log.info("already fetched; the copy is unchanged", extra={"digest": done.digest})
         return done
-    handover.clear()
-    judges = await asyncio.to_thread(load_judges, config.authorities) if config.verify != "None" else ()
     cache = _cache_of(config)
     try:
+        handover.clear()
+        judges = await asyncio.to_thread(load_judges, config.authorities) if config.verify != "None" else ()
         copy, verification = await _bring_and_verify(config, handover, judges, cache)
         copy = handover.publish(copy, verification, fingerprint=mark)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore import UNSIGNED
-from sentinel_operator.api.serving import ExitCode, FetchConfig
 
+from sentinel_operator.api.serving import ExitCode, FetchConfig
 from sentinel_workloads.fetch.failures import ChangedError, Failure
 from sentinel_workloads.fetch.retry import Patience, persistently
 from sentinel_workloads.fetch.s3_faults import FIELD, translated
@@ -26,8 +27,11 @@ from sentinel_workloads.fetch.source import (
     Stream,
     safe_path,
     single_name,
+    trust_of,
 )
 from sentinel_workloads.fetch.transfer import PARALLEL
+
+BUCKET = re.compile(r"[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
 
 
 class S3Source:
@@ -94,8 +98,8 @@ class S3Source:
 def split(uri: str) -> tuple[str, str]:
     """Bucket and key of an s3:// address."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not bucket:
-        raise Failure(ExitCode.InvalidConfig, f"{FIELD}.uri", f"{uri!r} names no bucket")
+    if not BUCKET.fullmatch(bucket):
+        raise Failure(ExitCode.InvalidConfig, f"{FIELD}.uri", f"{uri!r} names no bucket that there can be")
     return bucket, key
 
 
@@ -103,6 +107,8 @@ def split(uri: str) -> tuple[str, str]:
 async def s3_source(config: FetchConfig) -> AsyncIterator[S3Source]:
     """A source with a client of its own. Retries are ours, so the client makes none."""
     access = config.object_store
+    if access.ca_file:
+        trust_of(access.ca_file, field=f"{FIELD}.caBundle")  # the client would find out only when it connects
     settings = AioConfig(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,

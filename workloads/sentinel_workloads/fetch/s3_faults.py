@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import aiohttp
 from botocore import exceptions
-from sentinel_operator.api.serving import ExitCode, FetchConfig
 
+from sentinel_operator.api.serving import ExitCode, FetchConfig
 from sentinel_workloads.fetch.failures import ChangedError, Failure, TransientError
 
 FIELD = "spec.model.source.objectStore"
@@ -95,7 +95,8 @@ def unreachable(error: Exception, *, where: str, config: FetchConfig) -> Excepti
     """A fault of the connection; one of trust does not pass by waiting."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        # aiohttp's own is one too, but does not say what is wrong.
+        if isinstance(cause, ssl.SSLCertVerificationError) and not isinstance(cause, aiohttp.ClientError):
             message = f"{where}: the server's certificate is not trusted: {cause.verify_message}"
             return Failure(ExitCode.StorageUnreachable, f"{FIELD}.caBundle", message)
         cause = cause.__cause__ or cause.__context__

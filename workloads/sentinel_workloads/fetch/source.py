@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from sentinel_operator.api.serving import ExitCode
-
 from sentinel_workloads.fetch.artifact import UnfitArtifactError, check_name
 from sentinel_workloads.fetch.failures import Failure
 
@@ -79,6 +79,18 @@ def single_name(uri: str, *, field: str) -> str:
     """The name under which the one file of an address is kept."""
     path = uri.removeprefix("s3://") if uri.startswith("s3://") else unquote(urlsplit(uri).path)
     return safe_path(posixpath.basename(path), field=field)
+
+
+def trust_of(ca_file: str, *, field: str) -> ssl.SSLContext:
+    """What a server's certificate is checked against: the system's authorities, and those of the file if given."""
+    try:
+        trust = ssl.create_default_context()
+        if ca_file:
+            trust.load_verify_locations(ca_file)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise Failure(ExitCode.InvalidConfig, field, f"{ca_file} holds no certificates to trust: {reason}") from error
+    return trust
 
 
 def check_tree(remotes: tuple[Remote, ...], *, field: str) -> None:

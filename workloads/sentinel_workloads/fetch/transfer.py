@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sentinel_operator.api.serving import ExitCode
-
 from sentinel_workloads.fetch.failures import Failure, TransientError
 from sentinel_workloads.fetch.retry import Patience
 from sentinel_workloads.fetch.source import Remote, Source, Stream, check_tree, safe_path

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sentinel_operator.api.serving import ExitCode, FetchConfig, Verification
-
 from sentinel_workloads.fetch.artifact import (
     SIGNATURE_NAME,
     HashedFile,

@@ -15,7 +15,6 @@ from sentinel_operator.api.serving import (
     KeyAuthority,
     KeylessAuthority,
 )
-
 from sentinel_workloads.fetch.failures import Failure
 
 FIELD = "spec.model.verify.authorities"

@@ -13,12 +13,12 @@ from cryptography.hazmat import asn1
 from model_signing._signing.sign_sigstore import Signature
 from model_signing._signing.signing import Signature as AnySignature
 from model_signing._signing.signing import Verifier as StatementVerifier
-from sentinel_operator.api.serving import Identity
 from sigstore.errors import VerificationError
 from sigstore.models import TrustedRoot
 from sigstore.verify import Verifier
 from typing_extensions import override
 
+from sentinel_operator.api.serving import Identity
 from sentinel_workloads.fetch.signature.authority import RejectedError, Signed, material_of
 from sentinel_workloads.fetch.signature.statement import signed_files
 
