@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import ClientError, ClientTimeout, web
-from sentinel_operator.engine.access import Access, Source
 from yarl import URL
+
+from sentinel_operator.engine.access import Access, Source
 
 _PASSED_ON = ("Content-Type", "Accept")
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})

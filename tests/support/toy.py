@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
+
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.kinds import Kind
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
@@ -58,11 +59,11 @@ WRITES_AT_FIRST = 8
 """Six children, one scaling, one status."""
 
 
-def crd() -> Manifest:
+def crd(kind: Kind = TOY) -> Manifest:
     """Gives the CustomResourceDefinition, open to any spec."""
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     version = {
-        "name": TOY.version,
+        "name": kind.version,
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": anything, "status": anything}}},
@@ -71,21 +72,21 @@ def crd() -> Manifest:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{TOY.plural}.{TOY.group}"},
+        "metadata": {"name": f"{kind.plural}.{kind.group}"},
         "spec": {
-            "group": TOY.group,
-            "names": {"kind": TOY.kind, "plural": TOY.plural, "singular": "toy", "listKind": "ToyList"},
+            "group": kind.group,
+            "names": {"kind": kind.kind, "plural": kind.plural, "singular": "toy", "listKind": "ToyList"},
             "scope": "Namespaced",
             "versions": [version],
         },
     }
 
 
-def toy(namespace: str, name: str, **spec: Any) -> Manifest:
+def toy(namespace: str, name: str, kind: Kind = TOY, **spec: Any) -> Manifest:
     """Builds a Toy, a red one by default."""
     return {
-        "apiVersion": TOY.api_version,
-        "kind": TOY.kind,
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
         "metadata": {"namespace": namespace, "name": name},
         "spec": {"color": "red", **spec},
     }
@@ -105,7 +106,9 @@ class Observed:
 class ToyReconciler:
     """Decides for Toys."""
 
-    kind = TOY
+    def __init__(self, kind: Kind = TOY) -> None:
+        self.kind = kind
+
     children = (CONFIG_MAP, DEPLOYMENT, BUDGET, POLICY, SERVICE, ACCOUNT, PODS)
 
     def references(self, raw: Manifest) -> tuple[ObjectRef, ...]:
@@ -179,12 +182,12 @@ def _children(observed: Observed, spec: ToySpec) -> list[Manifest]:
     selector = {"toy": metadata["name"]}
     labels = {
         "app.kubernetes.io/managed-by": "sentinel-operator",
-        "sentinel.dev/kind": TOY.kind,
+        "sentinel.dev/kind": observed.raw["kind"],
         "sentinel.dev/name": metadata["name"],
     }
     owner = {
-        "apiVersion": TOY.api_version,
-        "kind": TOY.kind,
+        "apiVersion": observed.raw["apiVersion"],
+        "kind": observed.raw["kind"],
         "name": metadata["name"],
         "uid": metadata["uid"],
         "controller": True,

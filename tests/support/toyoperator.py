@@ -8,7 +8,6 @@ import sys
 from sentinel_operator.app import App, Parts
 from sentinel_operator.config import parse
 from sentinel_operator.engine import logging
-
 from tests.support.toy import TOY, ToyReconciler, judge
 
 

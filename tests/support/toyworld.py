@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from sentinel_operator.api.kinds import Kind
 from sentinel_operator.app import Parts
 from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.resources import Resource
-
 from tests.support.eventually import eventually
 from tests.support.faultproxy import FaultProxy
 from tests.support.replica import Replica, settings
@@ -34,11 +34,16 @@ class World:
         """Opens a proxy of its own for a replica."""
         return await self._stack.enter_async_context(FaultProxy.open(self.kubeconfig))
 
-    async def replica(self, proxy: FaultProxy, *, validate: bool = False, **changed: Any) -> Replica:
-        """Starts a replica that reaches the API server through the proxy."""
-        chosen = settings(proxy.kubeconfig(), self.namespace, **changed)
-        parts = Parts([ToyReconciler()], {TOY.kind: judge} if validate else {})
-        return await self._stack.enter_async_context(Replica(chosen, parts))
+    async def replica(self, proxy: FaultProxy, **changed: Any) -> Replica:
+        """Starts a replica that reaches the API server through a proxy."""
+        return await self.replica_as(proxy.kubeconfig(), **changed)
+
+    async def replica_as(
+        self, kubeconfig: Path, *, kind: Kind = TOY, validate: bool = False, **changed: Any
+    ) -> Replica:
+        """Starts a replica that reaches the API server as a kubeconfig says; `changed` are its settings."""
+        parts = Parts([ToyReconciler(kind)], {kind.kind: judge} if validate else {})
+        return await self._stack.enter_async_context(Replica(settings(kubeconfig, self.namespace, **changed), parts))
 
     async def make(self, name: str, **spec: Any) -> Manifest:
         """Creates or changes a Toy, as a user does."""

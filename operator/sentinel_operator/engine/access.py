@@ -6,8 +6,10 @@ import asyncio
 import logging
 import os
 import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import kopf
@@ -17,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 _LOAD_TIMEOUT = 60.0
 _RELOAD_AT_MOST_EVERY = 10.0
+_READ_BUFFER = 2**21
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,20 @@ class Access:
     """One HTTP session with the API server, whose credentials stay fresh.
 
     The library's configuration and TLS context are used, its request path is not: encoding and decoding with orjson
-    straight on the session costs a quarter less CPU a request than `ApiClient.call_api` (benchmarks/transport.py).
+    straight on a session took 0.57 ms of CPU for a server-side apply of 1 KiB where `ApiClient.call_api` took 0.73 ms.
     """
 
     def __init__(self, source: Source, configuration: client.Configuration) -> None:
         self._source = source
         self._configuration = configuration
         self._api_client = client.ApiClient(configuration)
+        # The library's own session reads ~/.netrc from the disk, in a thread, for every single request.
+        self.session = aiohttp.ClientSession(
+            connector=self._api_client.rest_client.pool_manager.connector,
+            connector_owner=False,
+            read_bufsize=_READ_BUFFER,
+        )
+        self.proxy: str | None = configuration.proxy or _proxy_from_environment(self.host)
         self._reloading = asyncio.Lock()
         self._reloaded_at = time.monotonic()
 
@@ -54,18 +64,6 @@ class Access:
     def host(self) -> str:
         """Gives the URL of the API server, without a slash at its end."""
         return str(self._configuration.host).rstrip("/")
-
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """Gives the session, with its TLS context and its large read buffer."""
-        session: aiohttp.ClientSession = self._api_client.rest_client.pool_manager
-        return session
-
-    @property
-    def proxy(self) -> str | None:
-        """Gives the HTTP proxy of the kubeconfig."""
-        proxy: str | None = self._configuration.proxy
-        return proxy
 
     @property
     def server_hostname(self) -> str | None:
@@ -100,12 +98,22 @@ class Access:
             token=token or None,
             certificate_path=configuration.cert_file,
             private_key_path=configuration.key_file,
-            proxy_url=configuration.proxy,
+            proxy_url=self.proxy,
         )
 
     async def close(self) -> None:
         """Closes every connection."""
+        await self.session.close()
         await self._api_client.close()
+
+
+def _proxy_from_environment(host: str) -> str | None:
+    """Reads HTTPS_PROXY and NO_PROXY the way every HTTP client does."""
+    parts = urlsplit(host)
+    proxies = urllib.request.getproxies()
+    if not parts.hostname or urllib.request.proxy_bypass(parts.hostname):
+        return None
+    return proxies.get(parts.scheme)
 
 
 async def _load(source: Source, configuration: client.Configuration) -> None:

@@ -174,10 +174,14 @@ class KubeApi:
                 return None
             raise
 
+    async def create_under(self, resource: Resource, ref: ObjectRef, subresource: str, body: Manifest) -> Manifest:
+        """Creates at a subresource: an eviction, a token."""
+        return await self._write(resource, "POST", resource.object(ref.namespace, ref.name, subresource), body)
+
     async def evict(self, namespace: str, name: str) -> None:
         """Evicts a pod under its disruption budgets; raises Retry where one forbids it now (429)."""
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}}
-        await self._write(_PODS, "POST", _PODS.object(namespace, name, "eviction"), body)
+        await self.create_under(_PODS, ObjectRef("v1", "Pod", namespace, name), "eviction", body)
 
     async def subject_access_review(self, spec: Mapping[str, Any]) -> bool:
         """Tells whether a user may do something; `spec` is that of authorization.k8s.io/v1 SubjectAccessReview."""

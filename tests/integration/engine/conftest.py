@@ -8,21 +8,26 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+
 from sentinel_operator.core.plan import ObjectRef
 from sentinel_operator.engine.access import Access, Source
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.metrics import Metrics
 from sentinel_operator.engine.resources import CRDS
 from sentinel_operator.engine.transport import Limits, Transport
-
 from tests.support.eventually import eventually
 from tests.support.toy import TOY, crd
 from tests.support.toyworld import NAMESPACES, TOYS, World
 
 
 @pytest.fixture(scope="session")
-def kubeconfig() -> Path:
-    return Path(os.environ["SENTINEL_TEST_KUBECONFIG"])
+def kubeconfig(request: pytest.FixtureRequest) -> Path:
+    """Gives the administrator's kubeconfig of the run's own API server, or of the one that the environment names."""
+    given = os.environ.get("SENTINEL_TEST_KUBECONFIG")
+    if given:
+        return Path(given)
+    found: Path = request.getfixturevalue("api_server").kubeconfig
+    return found
 
 
 @pytest.fixture

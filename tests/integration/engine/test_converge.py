@@ -6,9 +6,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
+
 from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.engine.resources import CONFIG_MAPS, EVENTS
-
 from tests.support.eventually import eventually
 from tests.support.faultproxy import Fault, FaultProxy, Seen, writes
 from tests.support.toy import WRITES_AT_FIRST

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.engine.resources import LEASES
-
 from tests.support.eventually import eventually
 from tests.support.faultproxy import FaultProxy, Seen, writes
 from tests.support.toyworld import World

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
+from typing import Any
 
 import aiohttp
 import pytest
+
 from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.engine.errors import Terminal
-from sentinel_operator.engine.resources import SECRETS, VALIDATING_WEBHOOKS
-
+from sentinel_operator.engine.resources import CRDS, SECRETS, VALIDATING_WEBHOOKS, Resource
 from tests.support.eventually import eventually
 from tests.support.replica import Replica
-from tests.support.toy import TOY
-from tests.support.toyworld import World
+from tests.support.toy import TOY, crd, toy
+from tests.support.toyworld import World, wanted
 
 pytestmark = pytest.mark.integration
+
+TOLD = (
+    'sentinel_controller_reconcile_total{controller="Toy",result="changed"} 1.0',
+    'sentinel_controller_reconciliations_total{result="changed"} 1.0',
+    "sentinel_controller_reconciliation_queue_depth 0.0",
+    'sentinel_controller_workqueue_depth{controller="Toy"} 0.0',
+    "sentinel_controller_leader 1.0",
+    'sentinel_controller_api_requests_total{code="201",kind="Deployment",verb="apply"} 1.0',
+    'sentinel_controller_cache_objects{kind="Deployment"}',
+)
 
 
 async def get(replica: Replica, path: str) -> tuple[int, str]:
@@ -54,20 +66,12 @@ async def test_metrics_tell_what_happened(world: World) -> None:
     await world.make("bear")
     await world.settled("bear")
 
-    async def told() -> str:
-        return (await get(replica, "/metrics"))[1]
+    async def told() -> bool:
+        text = (await get(replica, "/metrics"))[1]
+        assert [line for line in TOLD if line not in text] == []
+        return True
 
-    text = await told()
-    for line in (
-        'sentinel_controller_reconcile_total{controller="Toy",result="changed"} 1.0',
-        'sentinel_controller_reconciliations_total{result="changed"} 1.0',
-        "sentinel_controller_reconciliation_queue_depth 0.0",
-        'sentinel_controller_workqueue_depth{controller="Toy"} 0.0',
-        "sentinel_controller_leader 1.0",
-        'sentinel_controller_api_requests_total{code="201",kind="Deployment",verb="apply"} 1.0',
-        'sentinel_controller_cache_objects{kind="Deployment"}',
-    ):
-        assert line in text
+    await eventually(told)
 
 
 async def webhook(world: World, replicas: list[Replica]) -> Manifest:
@@ -105,7 +109,7 @@ async def webhook(world: World, replicas: list[Replica]) -> Manifest:
 
 
 async def test_the_webhook_refuses_and_warns_and_its_certificate_is_kept_by_the_operator(world: World) -> None:
-    names = {"webhook": True, "webhook_names": ("127.0.0.1",), "webhook_configuration": world.namespace}
+    names: dict[str, Any] = {"webhook": True, "webhook_names": ("127.0.0.1",), "webhook_configuration": world.namespace}
     replicas = [await world.replica(await world.proxy(), validate=True, **names) for _ in range(2)]
     await world.api.apply(VALIDATING_WEBHOOKS, await webhook(world, replicas))
     try:
@@ -130,3 +134,30 @@ async def test_the_webhook_refuses_and_warns_and_its_certificate_is_kept_by_the_
     finally:
         ref = ObjectRef(VALIDATING_WEBHOOKS.api_version, VALIDATING_WEBHOOKS.kind, "", world.namespace)
         await world.api.delete(VALIDATING_WEBHOOKS, ref)
+
+
+async def test_a_replica_waits_for_its_crd_and_begins_when_that_comes(world: World) -> None:
+    late = replace(TOY, group=f"{world.namespace}.sentinel.dev")
+    replica = await world.replica(await world.proxy(), kind=late)
+
+    async def serves() -> bool:
+        return replica.app is not None and replica.app.serving.is_set()
+
+    await eventually(serves)
+    assert "failed resources served" in (await get(replica, "/readyz"))[1]
+    await world.api.apply(CRDS, crd(late))
+    try:
+
+        async def made() -> bool:
+            made = toy(world.namespace, "bear", late)
+            return bool(await world.api.apply(Resource.of_kind(late), made, field_manager="user"))
+
+        await eventually(made)
+
+        async def ready() -> bool:
+            assert set(await world.children("bear")) == wanted("bear", "red")
+            return (await get(replica, "/readyz"))[0] == 200
+
+        await eventually(ready)
+    finally:
+        await world.api.delete(CRDS, ObjectRef.of(crd(late)))
