@@ -64,6 +64,20 @@ async def https_server(
             await runner.cleanup()
 
 
+@contextlib.asynccontextmanager
+async def http_server(handler: Handler) -> AsyncIterator[str]:
+    """The address of a server without TLS that gives every request to the handler."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
 def _server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = certificate("ca", key=ca_key, issuer="ca", issuer_key=ca_key, ca=True)

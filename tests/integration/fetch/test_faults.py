@@ -70,6 +70,17 @@ async def test_a_passing_fault_is_survived(fetcher: Fetcher, bucket: Bucket, key
     assert any(line["message"] == "will try again" for line in outcome.logs)
 
 
+@pytest.mark.parametrize("after", [0, 200, MEGABYTE], ids=["before an answer", "in the head", "in the body"])
+async def test_a_silent_connection_is_given_up_and_made_anew(fetcher: Fetcher, bucket: Bucket, after: int) -> None:
+    content = os.urandom(2 * MEGABYTE)
+    await bucket.put_all({"model.onnx": content})
+    async with CuttingProxy.before(bucket.weed.port, Fault(stall_after=after)) as proxy:
+        retry = PATIENT.model_copy(update={"deadline_seconds": 6})
+        outcome = await fetcher.run(bucket.config("model.onnx", endpoint=endpoint(proxy), retry=retry))
+    outcome.assert_ok()
+    assert outcome.files() == {"model.onnx": content}
+
+
 async def test_storage_that_comes_back_before_the_deadline_is_waited_for(fetcher: Fetcher, bucket: Bucket) -> None:
     await bucket.put_all({"model.onnx": b"content"})
     async with CuttingProxy.before(bucket.weed.port) as proxy:
@@ -132,6 +143,16 @@ async def test_a_directory_that_changes_in_the_middle_is_listed_anew(fetcher: Fe
         outcome = await fetcher.outcome(process)
     outcome.assert_ok()
     assert outcome.files() == {"a": b"newer", "b": b"newer"}
+
+
+async def test_an_object_that_never_stops_changing_is_given_up(fetcher: Fetcher, bucket: Bucket) -> None:
+    answers = [
+        f'HTTP/1.1 200 OK\r\nContent-Length: 20\r\nETag: "{number}"\r\nConnection: close\r\n\r\n0123'.encode()
+        for number in range(50)
+    ]
+    async with CuttingProxy.before(bucket.weed.port, *(Fault(answer=answer) for answer in answers)) as proxy:
+        outcome = await fetcher.run(bucket.config("model.onnx", endpoint=endpoint(proxy), retry=PATIENT))
+    outcome.assert_failed(ExitCode.StorageUnreachable, field=f"{OBJECT_STORE}.uri", says="changed 5 times")
 
 
 async def test_a_store_that_ignores_conditions_cannot_mix_two_versions(fetcher: Fetcher, bucket: Bucket) -> None:

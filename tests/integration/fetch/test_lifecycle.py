@@ -127,8 +127,8 @@ async def test_a_run_that_ends_in_the_middle_hands_nothing_over_and_the_next_suc
 
 async def test_a_large_object_needs_no_more_memory_than_a_small_one(fetcher: Fetcher, bucket: Bucket) -> None:
     size, part = 300 * MEGABYTE, os.urandom(30 * MEGABYTE)
-    await upload_in_parts(bucket, "large.onnx", part, count=size // len(part))
-    await bucket.put_all({"small.onnx": b"1"})
+    await upload_in_parts(bucket, "large/model.onnx", part, count=size // len(part))
+    await bucket.put_all({"small/model.onnx": b"1"})
     fetcher.command = (sys.executable, "-c", MEASURED)
 
     async def peak(key: str) -> int:
@@ -136,9 +136,9 @@ async def test_a_large_object_needs_no_more_memory_than_a_small_one(fetcher: Fet
         outcome.assert_ok()
         return int(re.search(r"PEAK (\d+)", (fetcher.root / "stdout").read_text())[1]) * 1024  # type: ignore[index]
 
-    small = await peak("small.onnx")
-    large = await peak("large.onnx")
-    assert (fetcher.out / "artifact" / "large.onnx").stat().st_size == size
+    small = await peak("small/")
+    large = await peak("large/")
+    assert (fetcher.out / "artifact" / "model.onnx").stat().st_size == size
     assert large - small < 64 * MEGABYTE
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import hashlib
 import os
 import stat
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from sentinel_operator.api.serving import ExitCode, ObjectStoreAccess
 from sentinel_workloads.fetch.artifact import digest_of
 from tests.integration.fetch.conftest import Bucket
 from tests.integration.fetch.harness import DROP_PRIVILEGES, Fetcher, write_files
+from tests.integration.fetch.https_server import http_server
 from tests.support.cuttingproxy import CuttingProxy, Fault, http_answer
 from tests.support.weed import READER_ACCESS_KEY, READER_SECRET_KEY, Weed
 
@@ -138,8 +142,57 @@ async def test_half_of_the_credentials_are_denied(fetcher: Fetcher, bucket: Buck
     outcome.assert_failed(ExitCode.AccessDenied, field=CREDENTIALS, says="AWS_SECRET_ACCESS_KEY")
 
 
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_a_service_accounts_token_is_exchanged_for_credentials(
+    fetcher: Fetcher, bucket: Bucket, accepted: bool
+) -> None:
+    async def token_service(request: web.Request) -> web.Response:
+        asked = await request.post()
+        assert asked["Action"] == "AssumeRoleWithWebIdentity"
+        assert asked["WebIdentityToken"] == "token-of-the-pod"
+        if not accepted:
+            error = "<ErrorResponse><Error><Code>InvalidIdentityToken</Code></Error></ErrorResponse>"
+            return web.Response(status=400, text=error, content_type="text/xml")
+        return web.Response(text=_credentials(READER_ACCESS_KEY, READER_SECRET_KEY), content_type="text/xml")
+
+    (fetcher.config / "token").write_text("token-of-the-pod")
+    with contextlib.suppress(bucket.client.exceptions.BucketAlreadyOwnedByYou):
+        await bucket.client.create_bucket(Bucket="readable")
+    await bucket.client.put_object(Bucket="readable", Key="model.onnx", Body=b"content")
+    async with http_server(token_service) as address:
+        fetcher.env = {
+            "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/model-reader",
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(fetcher.config / "token"),
+            "AWS_ENDPOINT_URL_STS": address,
+        }
+        config = bucket.config("model.onnx").model_copy(update={"uri": "s3://readable/model.onnx"})
+        outcome = await fetcher.run(config)
+    if accepted:
+        outcome.assert_ok()
+        return
+    outcome.assert_failed(ExitCode.AccessDenied, field=CREDENTIALS, says="InvalidIdentityToken")
+    assert "token-of-the-pod" not in outcome.stderr
+
+
+async def test_a_missing_token_is_denied(fetcher: Fetcher, bucket: Bucket) -> None:
+    fetcher.env = {"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/x", "AWS_WEB_IDENTITY_TOKEN_FILE": "/none/token"}
+    outcome = await fetcher.run(bucket.config("model.onnx"))
+    outcome.assert_failed(ExitCode.AccessDenied, field=CREDENTIALS, says="cannot be read")
+
+
+def _credentials(access_key: str, secret_key: str) -> str:
+    expiration = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat()
+    return (
+        "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>"
+        f"<AccessKeyId>{access_key}</AccessKeyId><SecretAccessKey>{secret_key}</SecretAccessKey>"
+        f"<SessionToken></SessionToken><Expiration>{expiration}</Expiration>"
+        "</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+    )
+
+
 async def test_a_public_bucket_needs_no_credentials(fetcher: Fetcher, weed: Weed, bucket: Bucket) -> None:
-    await bucket.client.create_bucket(Bucket="public")
+    with contextlib.suppress(bucket.client.exceptions.BucketAlreadyOwnedByYou):
+        await bucket.client.create_bucket(Bucket="public")
     await bucket.client.put_object(Bucket="public", Key="model.onnx", Body=b"1")
     fetcher.env.clear()
     access = ObjectStoreAccess(endpoint=weed.endpoint, anonymous=True)

@@ -20,6 +20,7 @@ from sentinel_workloads.fetch.verify import Copy
 
 log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 5.0
+MAX_RESTARTS = 5
 
 
 async def bring_artifact(config: FetchConfig, handover: Handover) -> Copy:
@@ -30,14 +31,15 @@ async def bring_artifact(config: FetchConfig, handover: Handover) -> Copy:
 
 async def bring_from(source: Source, config: FetchConfig, handover: Handover) -> Copy:
     """The same from a source that is already open."""
-    patience = Patience(config.retry)
-    while True:
+    for _ in range(MAX_RESTARTS):
         handover.clear()
         try:
             return await _bring_once(config, source, handover)
         except ChangedError as change:
-            # Waiting lets a writer finish; one that never does ends with the deadline.
-            await patience.wait(TransientError(str(change), field=source.uri_field))
+            # Lets a writer finish.
+            await Patience(config.retry).wait(TransientError(str(change), field=source.uri_field))
+    message = f"{config.uri} changed {MAX_RESTARTS} times while it was read"
+    raise Failure(ExitCode.StorageUnreachable, source.uri_field, message)
 
 
 async def _bring_once(config: FetchConfig, source: Source, handover: Handover) -> Copy:

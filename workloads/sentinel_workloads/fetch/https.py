@@ -13,12 +13,10 @@ from yarl import URL
 from sentinel_operator.api.serving import ExitCode, FetchConfig
 from sentinel_workloads.fetch.failures import ChangedError, Failure, TransientError
 from sentinel_workloads.fetch.source import (
-    ANSWER_SECONDS,
     CHUNK_BYTES,
-    CONNECT_SECONDS,
-    READ_SECONDS,
     Remote,
     Stream,
+    Waits,
     single_name,
     trust_of,
 )
@@ -35,8 +33,8 @@ class HttpsSource:
     is_directory = False
     uri_field = FIELD
 
-    def __init__(self, session: aiohttp.ClientSession, url: URL) -> None:
-        self._session, self._url = session, url
+    def __init__(self, session: aiohttp.ClientSession, url: URL, *, answer_seconds: float) -> None:
+        self._session, self._url, self._answer_seconds = session, url, answer_seconds
 
     async def listing(self) -> tuple[Remote, ...]:
         """The one file, under the last part of the address; of its size nothing is known yet."""
@@ -53,7 +51,7 @@ class HttpsSource:
         headers = {"Range": f"bytes={offset}-", "If-Range": version} if offset else {}
         url = URL(remote.locator)
         with _faults(url):
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_seconds):
                 answer = await self._get(url, headers)
             async with answer:
                 found = _validator(answer)
@@ -88,15 +86,16 @@ async def https_source(config: FetchConfig) -> AsyncIterator[HttpsSource]:
         raise Failure(ExitCode.InvalidConfig, FIELD, f"not an address: {type(error).__name__}") from error
     if not url.host or url.path.endswith("/"):
         raise Failure(ExitCode.InvalidConfig, FIELD, f"{shown(url)} must name a host and a file")
+    waits = Waits.within(config.retry)
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=trust_of(config.object_store.ca_file, field=CA_FIELD)),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=waits.connect, sock_read=waits.read),
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
         trust_env=True,
     )
     async with session:
-        yield HttpsSource(session, url)
+        yield HttpsSource(session, url, answer_seconds=waits.answer)
 
 
 def shown(url: URL) -> str:

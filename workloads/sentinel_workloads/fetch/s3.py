@@ -18,13 +18,11 @@ from sentinel_workloads.fetch.failures import ChangedError, Failure
 from sentinel_workloads.fetch.retry import Patience, persistently
 from sentinel_workloads.fetch.s3_faults import FIELD, translated
 from sentinel_workloads.fetch.source import (
-    ANSWER_SECONDS,
     CHUNK_BYTES,
-    CONNECT_SECONDS,
     MAX_FILES,
-    READ_SECONDS,
     Remote,
     Stream,
+    Waits,
     safe_path,
     single_name,
     trust_of,
@@ -41,6 +39,7 @@ class S3Source:
 
     def __init__(self, client: Any, config: FetchConfig) -> None:
         self._client, self._config = client, config
+        self._waits = Waits.within(config.retry)
         self._bucket, self._key = split(config.uri)
         self.is_directory = self._key.endswith("/") or not self._key
 
@@ -55,7 +54,7 @@ class S3Source:
         token: dict[str, str] = {}
         while True:
             with translated(self._config):
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout(self._waits.answer):
                     page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._key, **token)
             found.extend(self._remote(item) for item in page.get("Contents", ()) if not _is_marker(item))
             if len(found) > MAX_FILES:
@@ -83,7 +82,7 @@ class S3Source:
         if offset:
             conditions["Range"] = f"bytes={offset}-"
         with translated(self._config, key=remote.locator):
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._waits.answer):
                 answer = await self._client.get_object(Bucket=self._bucket, Key=remote.locator, **conditions)
             async with answer["Body"] as body:
                 found = answer.get("ETag", "")
@@ -109,9 +108,10 @@ async def s3_source(config: FetchConfig) -> AsyncIterator[S3Source]:
     access = config.object_store
     if access.ca_file:
         trust_of(access.ca_file, field=f"{FIELD}.caBundle")  # the client would find out only when it connects
+    waits = Waits.within(config.retry)
     settings = AioConfig(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        connect_timeout=waits.connect,
+        read_timeout=waits.read,
         retries={"total_max_attempts": 1},
         max_pool_connections=PARALLEL + 2,
         signature_version=UNSIGNED if access.anonymous else None,

@@ -10,15 +10,27 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from sentinel_operator.api.serving import ExitCode
+from sentinel_operator.api.serving import ExitCode, Retry
 from sentinel_workloads.fetch.artifact import UnfitArtifactError, check_name
 from sentinel_workloads.fetch.failures import Failure
 
 CHUNK_BYTES = 1 << 20
 MAX_FILES = 100_000
-CONNECT_SECONDS = 5.0
-ANSWER_SECONDS = 30.0
-READ_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Seconds that one attempt waits for the other side, such that a silent one leaves time for two more attempts."""
+
+    connect: float
+    answer: float
+    read: float
+
+    @classmethod
+    def within(cls, retry: Retry) -> Waits:
+        """Waits that fit into the deadline, but never so short that a slow answer is taken for none."""
+        third = max(1.0, retry.deadline_seconds / 3)
+        return cls(connect=min(5.0, third), answer=min(30.0, third), read=min(20.0, third))
 
 
 @dataclass(frozen=True, slots=True)
