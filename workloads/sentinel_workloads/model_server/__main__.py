@@ -8,8 +8,8 @@ import sys
 import warnings
 
 import uvloop
-from sentinel_operator.api.serving import ExitCode
 
+from sentinel_operator.api.serving import ExitCode
 from sentinel_workloads.model_server.observe import logs
 from sentinel_workloads.model_server.options import Options, parse
 from sentinel_workloads.model_server.server import Server, read_config

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from pydantic import ValidationError
-from sentinel_operator.api.serving import ExitCode, ServingConfig
 
+from sentinel_operator.api.serving import ExitCode, ServingConfig
 from sentinel_workloads.model_server.access.certificates import Certificates
 from sentinel_workloads.model_server.access.gate import Gate
 from sentinel_workloads.model_server.access.keys import ApiKeys

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+
 from sentinel_operator.api.serving import JwtAccess
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 LOG = logging.getLogger(__name__)
-CHECK_SECONDS = 10.0
+CHECK_SECONDS = 3.0
 Mark = tuple[tuple[str, int, int], ...]
 
 

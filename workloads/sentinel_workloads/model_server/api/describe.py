@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sentinel_operator.api.serving import ServingConfig
-
 from sentinel_workloads.model_server.model.graph import Graph, TensorSpec
 
 SERVER = "sentinel-model-server"

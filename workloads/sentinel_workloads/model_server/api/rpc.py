@@ -33,6 +33,11 @@ FAULT = 500
 SERVICE = "inference.GRPCInferenceService"
 OVERHEAD_BYTES = 64 * 1024
 """Of a message beside its tensors."""
+MAX_CONNECTION_SECONDS = 60.0
+CONNECTION_SHARE = 0.5
+"""How much of the drain a connection may live. Stopping a gRPC server refuses calls that cross its GOAWAY; the GOAWAY
+of a connection's age refuses none. So connections are renewed all the time, and by the end of a drain the clients are
+elsewhere. It spreads long-lived channels over new replicas too."""
 TRITON_NUMBERS = {datatype.triton: number for number, datatype in enumerate(DATATYPES, start=1)}
 Context = Any
 """grpc.aio.ServicerContext, which has no types."""
@@ -165,12 +170,14 @@ class RpcServer:
     """The port. Stopping it lets calls under way end and sends the clients elsewhere."""
 
     def __init__(self, service: Service, certificates: Certificates | None) -> None:
-        limit = service.config.limits.max_request_bytes + OVERHEAD_BYTES
+        limits = service.config.limits
+        age = limits.drain_seconds * CONNECTION_SHARE or MAX_CONNECTION_SECONDS
         self._server = grpc.aio.server(
             options=[
-                ("grpc.max_receive_message_length", limit),
+                ("grpc.max_receive_message_length", limits.max_request_bytes + OVERHEAD_BYTES),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),
+                ("grpc.max_connection_age_ms", int(1000 * min(age, MAX_CONNECTION_SECONDS))),
             ]
         )
         self._server.add_generic_rpc_handlers((Rpc(service).handlers(),))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 
 from sentinel_operator.api.serving import ServingConfig
-
 from sentinel_workloads.model_server.access.gate import Gate
 from sentinel_workloads.model_server.inference.batcher import Batcher
 from sentinel_workloads.model_server.inference.work import Work

@@ -33,14 +33,17 @@ class Pace:
 
 
 def measure(model: ServedModel, *, max_size: int, threads: int) -> Pace:
-    """Runs the model until it is warm, in sizes that it will meet, and decides."""
+    """Runs the model until it is warm, in sizes that it will meet, and decides.
+
+    Only a model whose time is known from the number of rows may run on the loop: no free dimensions, no loops in it.
+    """
     slots = max(1, min(MAX_SLOTS, int(available_cpus() // threads)))
     try:
         one = _median(model, rows=1)
         many = _median(model, rows=max_size) if model.batches and max_size > 1 else one
     except Refusal:
         return Pace(inline_rows=0, slots=slots, row_seconds=0.0)
-    if one > INLINE_SECONDS:
+    if one > INLINE_SECONDS or not model.graph.one_shape or model.graph.declared.loops:
         return Pace(inline_rows=0, slots=slots, row_seconds=one)
     each_more = max((many - one) / max(1, max_size - 1), 1e-7)
     rows = 1 + int((INLINE_BATCH_SECONDS - one) / each_more) if many > one else max_size

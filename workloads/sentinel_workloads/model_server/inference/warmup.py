@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sentinel_operator.api.serving import ServingConfig
-
 from sentinel_workloads.model_server.inference.together import run_together
 from sentinel_workloads.model_server.inference.work import Work
 from sentinel_workloads.model_server.model.encoded import checked

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
-from sentinel_operator.api.serving import VERIFIED, ExitCode, ServingConfig, Verification
 
+from sentinel_operator.api.serving import VERIFIED, ExitCode, ServingConfig, Verification
 from sentinel_workloads.model_server.unservable import Unservable
 
 PREFERRED = "model.onnx"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sentinel_operator.api.sentrymodel import Dtype, Feature
 
+from sentinel_operator.api.sentrymodel import Dtype, Feature
 from sentinel_workloads.model_server.model.encoded import Body, Encoded, instances_of
 from sentinel_workloads.model_server.model.graph import Graph, TensorSpec
 from sentinel_workloads.model_server.oip.datatypes import BY_NAME, Array, Datatype

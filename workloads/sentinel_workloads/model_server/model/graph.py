@@ -43,6 +43,8 @@ class Declared:
     """The graph reads at least this many columns."""
     embedding_rows: int = 0
     """The smallest table that `input_ids` indexes."""
+    loops: bool = False
+    """How long a run takes depends on what the values are, not on how many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
-from sentinel_operator.api.serving import ExitCode
 
+from sentinel_operator.api.serving import ExitCode
 from sentinel_workloads.model_server.model.graph import Declared
 from sentinel_workloads.model_server.unservable import Unservable
 
+LOOPS = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 TOKEN_IDS = "input_ids"  # noqa: S105 - an input of the model
 
 
@@ -41,6 +42,7 @@ def inspect(path: Path) -> Inspection:
         features=_names(metadata.get("features")),
         least_features=_columns_read(model.graph),
         embedding_rows=_embedding_rows(model.graph),
+        loops=any(node.op_type in LOOPS for node in model.graph.node),
     )
     return Inspection(declared, model.SerializeToString() if _cut_zip_maps(model.graph) else None)
 

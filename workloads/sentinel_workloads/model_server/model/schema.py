@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sentinel_operator.api.sentrymodel import Feature
 from tokenizers import Tokenizer
 
+from sentinel_operator.api.sentrymodel import Feature
 from sentinel_workloads.model_server.model.features import DATATYPES, is_matrix
 from sentinel_workloads.model_server.model.graph import Graph, TensorSpec
 from sentinel_workloads.model_server.model.inspect import TOKEN_IDS
@@ -68,9 +68,7 @@ def _check_matrix(features: tuple[Feature, ...], spec: TensorSpec, *, least: int
         )
     columns = spec.shape[1]
     if columns is not None and columns != len(features):
-        raise mismatch(
-            f"the model takes {columns} features, the schema names {len(features)}", field=FEATURES
-        )
+        raise mismatch(f"the model takes {columns} features, the schema names {len(features)}", field=FEATURES)
     if least > len(features):
         raise mismatch(f"the model reads at least {least} features, the schema names {len(features)}", field=FEATURES)
     for index, feature in enumerate(features):

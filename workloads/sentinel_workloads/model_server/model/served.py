@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from sentinel_operator.api.serving import ServingConfig
 
+from sentinel_operator.api.serving import ServingConfig
 from sentinel_workloads.model_server.model.artifact import Artifact, open_artifact
 from sentinel_workloads.model_server.model.classifier import Classifier, classifier_of
 from sentinel_workloads.model_server.model.encoded import Encoder

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
-from sentinel_operator.api.serving import ExitCode
 
+from sentinel_operator.api.serving import ExitCode
 from sentinel_workloads.model_server.model.graph import Declared, Dim, Graph, TensorSpec
 from sentinel_workloads.model_server.model.inspect import inspect
 from sentinel_workloads.model_server.oip.datatypes import BY_ONNX, Array

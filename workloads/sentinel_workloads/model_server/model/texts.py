@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sentinel_operator.api.serving import ServingConfig
 from tokenizers import Tokenizer
 
+from sentinel_operator.api.serving import ServingConfig
 from sentinel_workloads.model_server.model.encoded import Body, Encoded, instances_of
 from sentinel_workloads.model_server.model.graph import Graph
 from sentinel_workloads.model_server.model.inspect import TOKEN_IDS

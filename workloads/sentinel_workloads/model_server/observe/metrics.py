@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, GCCollector, Metric, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
-from sentinel_operator.api.serving import ServingConfig
 from typing_extensions import override
 
+from sentinel_operator.api.serving import ServingConfig
 from sentinel_workloads.model_server.inference.work import Work
 from sentinel_workloads.model_server.observe.cells import Counter, Histogram, gauge
 

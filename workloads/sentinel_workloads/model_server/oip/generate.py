@@ -10,7 +10,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SOURCE = "oip.proto"
 GENERATED = ("oip_pb2.py", "oip_pb2.pyi")
-HEADER = "# Generated from oip.proto; do not edit.\n# fmt: off\n# mypy: ignore-errors\n"
+HEADER = """\
+# Generated from oip.proto; do not edit.
+# fmt: off
+# mypy: ignore-errors
+# ruff: noqa: A002, E501, ERA001, I001, Q000, Q004, RUF023, UP007, UP045
+"""
 
 
 def generate(target: Path) -> None:
