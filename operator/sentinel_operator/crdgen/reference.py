@@ -16,6 +16,23 @@ _BOUNDS = (
 )  # fmt: skip
 
 
+_VERSIONS = """
+## Versions
+
+One version is served and stored, so nothing is converted, and no webhook for that can be down. Until the next version
+comes, fields are added with a default or as optional ones, never renamed, never narrowed. When it comes, both are
+served, the old one stays the stored one for a release, and `spec.conversion` names a webhook of the operator's; objects
+are then rewritten by `kubectl get … -o yaml | kubectl replace -f -` before the old version ceases to be served.
+
+## Three gates, the same words
+
+The schema and its CEL rules are the first gate, at the API server. The validating webhook is the second: it says
+what no schema can, and warns of what is allowed and probably not meant. The operator's own parse is the third; where
+it refuses, the object says so in `Ready=False`, `Stalled=True`, reason `InvalidSpec`. Each names the field:
+`spec.rollout.maxSurge: must not be 0 when maxUnavailable is 0: no pod could ever be replaced`.
+"""
+
+
 def reference(kind: Kind, crd: dict[str, Any]) -> str:
     """Gives the page: columns, rules of the whole object, and a table for each block of fields."""
     version = crd["spec"]["versions"][0]
@@ -51,7 +68,7 @@ def index(kinds: tuple[Kind, ...]) -> str:
         "| kind | short | |",
         "|---|---|---|",
     ]
-    return "\n".join([*head, *rows]) + "\n"
+    return "\n".join([*head, *rows]) + _VERSIONS
 
 
 def _about(kind: Kind) -> str:

@@ -18,6 +18,7 @@ from tests.unit.crdgen.rule_cases import (
     Occurrence,
     Steps,
     accepted,
+    examples,
     field_path,
     occurrences,
     places,
@@ -61,7 +62,7 @@ def we_say(document: dict[str, Any]) -> set[tuple[str, str]]:
     return {(plain(error.field), error.message) for error in errors}
 
 
-@pytest.mark.parametrize("document", accepted(), ids=lambda document: document["metadata"]["name"])
+@pytest.mark.parametrize("document", [*accepted(), *examples()], ids=lambda document: document["metadata"]["name"])
 def test_accepted_objects_are_accepted(api: Client, namespace: str, document: dict[str, Any]):
     assert api_says(api, namespace, document) == set()
 

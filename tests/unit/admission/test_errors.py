@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pydantic import ValidationError
+
 from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.core.admission.errors import explain
 

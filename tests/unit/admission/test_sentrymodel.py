@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sentinel_operator.core.admission import sentrymodel
 from sentinel_operator.core.admission.verdict import Requester, Review, Verdict
-
-from tests.unit.crdgen.rule_cases import accepted, replaced
+from tests.unit.crdgen.rule_cases import accepted, examples, replaced
 
 TABULAR = next(each for each in accepted() if each["metadata"]["name"] == "from-object-store")
 TEXT = next(each for each in accepted() if each["metadata"]["name"] == "from-https")
@@ -33,7 +33,11 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return out
 
 
-@pytest.mark.parametrize("document", [each for each in accepted() if each["kind"] == "SentryModel"], ids=str)
+@pytest.mark.parametrize(
+    "document",
+    [each for each in (*accepted(), *examples()) if each["kind"] == "SentryModel"],
+    ids=lambda document: document["metadata"]["name"],
+)
 def test_valid_objects_pass(document):
     assert judged(document).errors == ()
 

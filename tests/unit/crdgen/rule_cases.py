@@ -64,6 +64,14 @@ def accepted() -> tuple[dict[str, Any], ...]:
 
 
 @cache
+def examples() -> tuple[dict[str, Any], ...]:
+    """Gives our objects among the examples that people are told to apply."""
+    files = sorted((DATA.parents[2] / "examples").glob("*.yaml"))
+    documents = [document for path in files for document in yaml.safe_load_all(path.read_text())]
+    return tuple(each for each in documents if each["kind"] in {kind.kind for kind in KINDS})
+
+
+@cache
 def refused_values() -> dict[str, list[Any]]:
     """Gives the values that must be refused, by the message that must be given."""
     values: dict[str, list[Any]] = yaml.safe_load((DATA / "refused.yaml").read_text())

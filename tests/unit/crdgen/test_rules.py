@@ -14,7 +14,7 @@ from sentinel_operator.api.kinds import KINDS
 from sentinel_operator.core.admission.errors import broken_rules, explain
 from sentinel_operator.core.admission.verdict import FieldError
 from tests.unit.crdgen import rule_cases
-from tests.unit.crdgen.rule_cases import Occurrence, accepted, at, occurrences, places, refused, schema_of
+from tests.unit.crdgen.rule_cases import Occurrence, accepted, at, examples, occurrences, places, refused, schema_of
 
 OCCURRENCES = tuple(occurrences())
 
@@ -53,9 +53,12 @@ def defaulted(value: Any, schema: dict[str, Any]) -> Any:
     return value
 
 
-@pytest.mark.parametrize("document", accepted(), ids=lambda document: document["metadata"]["name"])
-def test_an_accepted_object_parses(document):
+@pytest.mark.parametrize("document", [*accepted(), *examples()], ids=lambda document: document["metadata"]["name"])
+def test_an_accepted_object_parses_and_survives_a_round_trip(document):
     assert verdict(document) == ()
+    spec = next(kind for kind in KINDS if kind.kind == document["kind"]).spec
+    parsed = spec.model_validate(document["spec"])
+    assert spec.model_validate(parsed.model_dump(mode="json", by_alias=True, exclude_none=True)) == parsed
 
 
 @pytest.mark.parametrize("occurrence", OCCURRENCES, ids=str)
