@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from sentinel_operator.cli.outcome import Exit, Failed
+from sentinel_operator.cli.outcome import Exit, Failed, Invalid
 
 if TYPE_CHECKING:
     from sentinel_operator.cli.cluster import Where
@@ -179,7 +179,7 @@ def _end(work: Callable[[], Exit]) -> NoReturn:
     try:
         code = work()
     except Failed as failed:
-        print(f"error: {failed}", file=sys.stderr)
+        print(failed if isinstance(failed, Invalid) else f"error: {failed}", file=sys.stderr)
         code = failed.code
     raise typer.Exit(int(code))
 

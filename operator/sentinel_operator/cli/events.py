@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from sentinel_operator.cli.ages import age
-from sentinel_operator.cli.grid import Cell, grid, styled
+from sentinel_operator.cli.grid import Cell, grid, short, styled
 from sentinel_operator.core.conditions import parse_time
 from sentinel_operator.core.plan import Manifest
 
@@ -44,5 +44,5 @@ def _row(event: Manifest, now: datetime) -> Sequence[Cell]:
         styled(event.get("type", ""), "yellow" if warning else ""),
         event.get("reason", ""),
         f"{str(regarding.get('kind', '')).lower()}/{regarding.get('name', '')}",
-        event.get("note", ""),
+        short(event.get("note", "")),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from rich.text import Text
 
 Cell = str | Text
 GAP = 3
+_DIGEST = re.compile(r"\b(sha(?:256|512):[0-9a-f]{12})[0-9a-f]{52,}\b")
 _CONTROL = frozenset({"Cc", "Cf", "Cs"})
 
 
@@ -18,6 +20,11 @@ def clean(value: object) -> str:
     """Gives text on one line without control characters: messages come from pods, and escape sequences with them."""
     text = " ".join(str(value).split())
     return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in _CONTROL else char for char in text)
+
+
+def short(text: str) -> str:
+    """Shortens every digest in a text to what tells two of them apart."""
+    return _DIGEST.sub(r"\1…", text)
 
 
 def styled(value: object, style: str) -> Text:

@@ -15,7 +15,7 @@ from sentinel_operator.api.base import API_VERSION
 from sentinel_operator.api.kinds import KINDS, SENTINEL_CONFIG, SENTRY_MODEL, Kind
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
-from sentinel_operator.cli.outcome import Exit, Failed
+from sentinel_operator.cli.outcome import Exit, Failed, Invalid
 from sentinel_operator.cli.strict import unknown_fields
 from sentinel_operator.core.admission import sentrymodel
 from sentinel_operator.core.admission.errors import broken_rules, explain
@@ -40,15 +40,15 @@ def render(file: str, *, settings: str | None, namespace: str | None) -> tuple[l
     """Gives the objects that would be made, and warnings; raises Failed with a line for each thing that is wrong."""
     declared = _declared([*read(file), *(read(settings) if settings else ())], namespace=namespace or "default")
     if not declared.models:
-        raise Failed(f"{file}: holds no {SENTRY_MODEL.kind} of {API_VERSION}", Exit.NOT_READY)
+        raise Invalid(f"{file}: holds no {SENTRY_MODEL.kind} of {API_VERSION}")
     ours = [*declared.models, *([declared.config] if declared.config else [])]
     verdicts = [(raw, judge(_KINDS[raw["kind"]], raw)) for raw in ours]
     errors = [_told(raw, error, of=len(ours)) for raw, verdict in verdicts for error in verdict.errors]
     if errors:
-        raise Failed("\n".join(errors), Exit.NOT_READY)
+        raise Invalid("\n".join(errors))
     references = [(model, each) for model in declared.models for each in _references(model, declared.config_maps)]
     if missing := [_told(model, each, of=len(ours)) for model, (each, absent) in references if not absent]:
-        raise Failed("\n".join(missing), _INVALID)
+        raise Invalid("\n".join(missing))
     config = SentinelConfigSpec.model_validate((declared.config or {}).get("spec") or {})
     made = [
         child for model in declared.models for child in children_of(model, config, config_maps=declared.config_maps)
@@ -65,21 +65,18 @@ def read(file: str) -> list[Manifest]:
     except OSError as error:
         raise Failed(f"{file}: {error.strerror}", Exit.USAGE) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Failed(f"{file}: is no YAML: {error}", Exit.NOT_READY) from error
+        raise Invalid(f"{file}: is no YAML: {error}") from error
     return [raw for each in documents for raw in _objects(each, file)]
 
 
 def _objects(document: Any, file: str) -> Iterator[Manifest]:
     if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
-        raise Failed(f"{file}: holds something that is no Kubernetes object: apiVersion and kind are needed", _INVALID)
+        raise Invalid(f"{file}: holds something that is no Kubernetes object: apiVersion and kind are needed")
     if document["kind"] == "List":
         for each in document.get("items") or ():
             yield from _objects(each, file)
         return
     yield document
-
-
-_INVALID = Exit.NOT_READY
 
 
 def _declared(objects: list[Manifest], *, namespace: str) -> Declared:
@@ -97,7 +94,7 @@ def _declared(objects: list[Manifest], *, namespace: str) -> Declared:
             case ("v1", "ConfigMap") if isinstance(metadata, dict) and metadata.get("name"):
                 config_maps.append(placed)
             case (version, kind) if kind in _KINDS:
-                raise Failed(f"apiVersion: {version!r} is not served for {kind}: it is {API_VERSION}", _INVALID)
+                raise Invalid(f"apiVersion: {version!r} is not served for {kind}: it is {API_VERSION}")
             case _:
                 continue  # somebody else's, as they stand beside ours in a file
     return Declared(models=tuple(models), config=config, config_maps=tuple(config_maps))
@@ -128,9 +125,7 @@ def _references(model: Manifest, given: Iterable[Manifest]) -> Iterator[tuple[st
     there = {each["metadata"]["name"]: each for each in given if each["metadata"]["namespace"] == namespace}
     for mention in config_maps(SentryModelSpec.model_validate(model["spec"])):
         if mention.name not in there:
-            what = (
-                f"ConfigMap {namespace}/{mention.name} is not given; its key {mention.key!r} appears as a placeholder"
-            )
+            what = f"ConfigMap {namespace}/{mention.name} is not given, so its key {mention.key!r} is a placeholder"
             yield f"{mention.field}: {what}, and the revision will have another name", True
         elif mention.key not in (there[mention.name].get("data") or {}):
             yield f"{mention.field}: ConfigMap {namespace}/{mention.name} has no key {mention.key!r}", False

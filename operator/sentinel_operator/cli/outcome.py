@@ -23,3 +23,10 @@ class Failed(Exception):  # noqa: N818 - it ends a command, as the reader of `ex
     def __init__(self, message: str, code: Exit) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Invalid(Failed):
+    """Says what is wrong with a declaration, one `spec.field: message` a line and nothing else."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Exit.NOT_READY)

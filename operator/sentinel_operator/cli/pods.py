@@ -11,7 +11,7 @@ from rich.text import Text
 
 from sentinel_operator.api.serving import ExitCode, Termination
 from sentinel_operator.cli.ages import age
-from sentinel_operator.cli.grid import Cell, grid, styled
+from sentinel_operator.cli.grid import Cell, clean, grid, short, styled
 from sentinel_operator.core.names import REVISION
 from sentinel_operator.core.plan import Manifest
 
@@ -71,7 +71,7 @@ def _container_rows(pod: Manifest, now: datetime) -> Iterator[Sequence[Cell]]:
     for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         restarts = int(container.get("restartCount") or 0)
         again = f" ({restarts} restart{'s' if restarts > 1 else ''})" if restarts else ""
-        yield (f"  {container['name']}", *_says(container, now, again))
+        yield (Text(f"  {clean(container['name'])}"), *_says(container, now, again))
 
 
 def _says(container: Mapping[str, Any], now: datetime, again: str) -> tuple[Cell, Cell]:
@@ -108,9 +108,11 @@ def _verified(told: Termination) -> str:
     found = told.verification
     if found is None:
         return told.message
-    signer = f", signed by {found.authority} ({found.identity})" if found.authority else ", signature not asked for"
+    signer = (
+        f", signed by {found.authority} ({short(found.identity)})" if found.authority else ", signature not asked for"
+    )
     cached = ", from the cache" if found.from_cache else ""
-    return f"verified {found.digest}{signer}{cached}" + (f"; WARNING: {found.warning}" if found.warning else "")
+    return f"verified {short(found.digest)}{signer}{cached}" + (f"; WARNING: {found.warning}" if found.warning else "")
 
 
 def _joined(*parts: str) -> str:

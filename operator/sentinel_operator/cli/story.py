@@ -13,7 +13,7 @@ from sentinel_operator.api.kinds import SENTRY_MODEL
 from sentinel_operator.api.sentrymodel import RevisionStatus, SentryModelStatus
 from sentinel_operator.cli.ages import age
 from sentinel_operator.cli.events import event_lines
-from sentinel_operator.cli.grid import Cell, clean, grid, styled
+from sentinel_operator.cli.grid import Cell, clean, grid, short, styled
 from sentinel_operator.cli.headline import headline
 from sentinel_operator.cli.pods import pod_lines
 from sentinel_operator.cli.standing import generations, standing, status_of
@@ -28,7 +28,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "ArtifactFromCache": ("pods started from a cached copy", "pods started from storage"),
 }
 """What a condition means when it is True and when it is False."""
-_SHORT = len("sha256:") + 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ class Gathered:
 def story(gathered: Gathered, *, now: datetime) -> list[Text]:
     """Gives every line; the first one answers what people ask first."""
     raw, status = gathered.raw, status_of(gathered.raw)
-    lines = [styled(headline(raw), standing(raw).style), Text(), *_identity(raw, status, now)]
+    lines = [styled(short(headline(raw)), standing(raw).style), Text(), *_identity(raw, status, now)]
     sections = {"Conditions": _conditions(status, now)}
     if raw["kind"] == SENTRY_MODEL.kind:
         sections |= {
@@ -78,10 +77,16 @@ def _identity(raw: Manifest, status: SentryModelStatus, now: datetime) -> list[T
 
 
 def _conditions(status: SentryModelStatus, now: datetime) -> list[Text]:
-    return grid([_condition(condition, now) for condition in status.conditions or ()], indent=2)
+    """What one condition has said is not said again by the next."""
+    rows, said = [], set[str]()
+    for each in status.conditions or ():
+        known = not each.message or each.message in said
+        rows.append(_condition(each, each.reason if known else f"{each.reason}: {each.message}", now))
+        said.add(each.message)
+    return grid(rows, indent=2)
 
 
-def _condition(condition: Condition, now: datetime) -> Sequence[Cell]:
+def _condition(condition: Condition, why: str, now: datetime) -> Sequence[Cell]:
     held, type_ = condition.status, condition.type
     if held == "Unknown":
         words = "not known"
@@ -89,8 +94,7 @@ def _condition(condition: Condition, now: datetime) -> Sequence[Cell]:
         words = WORDS[type_][0 if held == "True" else 1]
     else:
         words = "yes" if held == "True" else "no"
-    why = condition.reason if not condition.message else f"{condition.reason}: {condition.message}"
-    return (type_, words, f"for {age(condition.last_transition_time, now)}", why)
+    return (type_, words, f"for {age(condition.last_transition_time, now)}", short(why))
 
 
 def revision_lines(status: SentryModelStatus) -> list[Text]:
@@ -113,11 +117,6 @@ def _facts(sides: Sequence[RevisionStatus]) -> Iterator[tuple[str, list[str]]]:
     yield "share of them", [f"{each.weight} %" for each in sides]
 
 
-def short(digest: str) -> str:
-    """Shortens a digest to what tells two of them apart."""
-    return digest if len(digest) <= _SHORT else f"{digest[:_SHORT]}…"
-
-
 def _verification(status: SentryModelStatus, now: datetime) -> list[Text]:
     found = status.verification
     if found is None:
@@ -132,7 +131,7 @@ def _decision(status: SentryModelStatus, now: datetime) -> list[Text]:
     found = status.last_decision
     if found is None:
         return []
-    first = Text(f"  {age(found.at, now)} ago, by {clean(found.rule)}: {clean(found.result)}")
+    first = Text(f"  {age(found.at, now)} ago, by {clean(found.rule)}: {short(clean(found.result))}")
     return [first, *grid(sorted(found.inputs.items()), indent=4)]
 
 
@@ -144,7 +143,7 @@ def _history(status: SentryModelStatus, now: datetime) -> list[Text]:
             record.version,
             styled(record.verdict, styles.get(record.verdict, "")),
             f"{age(record.created_at, now)} ago",
-            record.message,
+            short(record.message),
         )
         for record in status.revisions or ()
     ]

@@ -11,7 +11,7 @@ from rich.text import Text
 from sentinel_operator.api.kinds import SENTRY_MODEL
 from sentinel_operator.cli.ages import span
 from sentinel_operator.cli.follow import Seen
-from sentinel_operator.cli.grid import clean, grid, styled
+from sentinel_operator.cli.grid import clean, grid, short, styled
 from sentinel_operator.cli.headline import headline
 from sentinel_operator.cli.standing import standing, status_of, versions, wanted
 from sentinel_operator.cli.story import revision_lines
@@ -35,7 +35,7 @@ class View:
 
     label: str
     footer: str = ""
-    seen: Seen = field(default_factory=lambda: Seen(None, trouble="asking the API server"))
+    seen: Seen | None = None
     changes: deque[Change] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
     def take(self, seen: Seen, at: datetime) -> Change | None:
@@ -57,10 +57,11 @@ class View:
 
     def lines(self, now: datetime) -> list[Text]:
         """Gives the whole picture for a terminal."""
-        raw = self.seen.raw
-        top = [Text(f"{self.label} is not there", "yellow")]
+        if self.seen is None:
+            return [Text(f"Asking for {self.label}.")]
+        raw, top = self.seen.raw, [Text(f"{self.label} is not there", "yellow")]
         if raw is not None:
-            top = [styled(headline(raw), standing(raw).style)]
+            top = [styled(short(headline(raw)), standing(raw).style)]
             revisions = revision_lines(status_of(raw)) if raw["kind"] == SENTRY_MODEL.kind else []
             top += [Text(), *revisions] if revisions else []
         if self.seen.trouble:
@@ -77,4 +78,4 @@ def _change(raw: Manifest | None, at: datetime) -> Change:
     text = f"Ready={found.ready} {found.reason}"
     if raw["kind"] == SENTRY_MODEL.kind:
         text += f" {status_of(raw).ready_replicas or 0}/{wanted(raw)} {versions(raw)}".rstrip()
-    return Change(at, found.style, clean(f"{text}: {found.message}" if found.message else text))
+    return Change(at, found.style, short(clean(f"{text}: {found.message}" if found.message else text)))

@@ -97,6 +97,8 @@ def _footer(sought: Goal | None, timeout: float | None) -> str:
 
 def _ended(view: View, sought: Goal | None, timeout: float) -> Exit:
     """Judges what the timeout found: without a goal, watching for so long is all that was asked for."""
+    if view.seen is None:
+        raise Failed(f"the API server gave no answer within {span(timeout)}", Exit.UNREACHABLE)
     if view.seen.trouble:
         raise Failed(f"the API server could not be asked: {view.seen.trouble}", Exit.UNREACHABLE)
     if sought is None:
