@@ -28,4 +28,4 @@ async def eventually(look: Callable[[], Awaitable[T]], *, within: float = 30.0) 
                         return found
                 await asyncio.sleep(_PAUSE)
     except TimeoutError:
-        raise AssertionError(f"not within {within:g} s: {last or look.__name__}") from last
+        raise AssertionError(f"not within {within:g} s: {last or getattr(look, '__name__', look)}") from last

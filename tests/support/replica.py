@@ -17,7 +17,7 @@ _STARTS, _STOPS = 30.0, 40.0
 
 
 def settings(kubeconfig: Path, namespace: str, **changed: Any) -> Settings:
-    """Gives settings for a test: a fast lease, free ports, no webhook."""
+    """Gives settings for a test: free ports, no webhook, and a lease that a slow machine does not lose."""
     given: dict[str, Any] = {
         "kubeconfig": kubeconfig,
         "namespace": namespace,
@@ -27,13 +27,17 @@ def settings(kubeconfig: Path, namespace: str, **changed: Any) -> Settings:
         "webhook": False,
         "webhook_host": "127.0.0.1",
         "webhook_port": 0,
-        "lease_duration": 3.0,
-        "lease_deadline": 2.0,
+        "lease_duration": 30.0,
+        "lease_deadline": 20.0,
         "lease_retry": 0.3,
         "drain": 5.0,
         **changed,
     }
     return Settings(**given)
+
+
+SHORT_LEASE = {"lease_duration": 6.0, "lease_deadline": 4.0, "lease_retry": 0.3}
+"""For tests in which one has to run out."""
 
 
 class Replica:

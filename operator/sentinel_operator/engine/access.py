@@ -47,6 +47,7 @@ class Access:
             connector=self._api_client.rest_client.pool_manager.connector,
             connector_owner=False,
             read_bufsize=_READ_BUFFER,
+            headers={"User-Agent": "sentinel-operator"},
         )
         self.proxy: str | None = configuration.proxy or _proxy_from_environment(self.host)
         self._reloading = asyncio.Lock()

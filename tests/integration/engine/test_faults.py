@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.faultproxy import Fault, FaultProxy, Seen, everything, watches, writes
+from tests.support.replica import SHORT_LEASE
 from tests.support.toyworld import World
 
 pytestmark = pytest.mark.integration
@@ -100,7 +101,7 @@ async def test_watches_cut_again_and_again_lose_nothing(world: World) -> None:
 
 async def test_an_api_server_that_was_away_is_taken_up_again(world: World) -> None:
     proxy = await world.proxy()
-    replica = await world.replica(proxy)
+    replica = await world.replica(proxy, **SHORT_LEASE)
     await world.make("bear")
     await world.settled("bear")
     proxy.inject(Fault(everything, times=100_000, cut=True))

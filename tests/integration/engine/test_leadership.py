@@ -15,6 +15,7 @@ from sentinel_operator.core.plan import Manifest
 from sentinel_operator.engine.resources import LEASES
 from tests.support.eventually import eventually
 from tests.support.faultproxy import FaultProxy, Seen, writes
+from tests.support.replica import SHORT_LEASE
 from tests.support.toyworld import World
 
 pytestmark = pytest.mark.integration
@@ -61,10 +62,10 @@ async def test_one_of_two_works_and_the_other_takes_over_when_it_stops(world: Wo
 
 async def test_a_killed_leaders_work_is_taken_over(world: World) -> None:
     first, second = await world.proxy(), await world.proxy()
-    leader = await world.replica(first)
+    leader = await world.replica(first, **SHORT_LEASE)
     await world.make("bear")
     await world.settled("bear")
-    standby = await world.replica(second)
+    standby = await world.replica(second, **SHORT_LEASE)
     await leader.kill()
     await world.make("bear", color="blue")
     await world.settled("bear", color="blue")
@@ -74,7 +75,7 @@ async def test_a_killed_leaders_work_is_taken_over(world: World) -> None:
 
 async def test_a_leader_that_cannot_renew_ends_though_all_else_works(world: World) -> None:
     proxy = await world.proxy()
-    replica = await world.replica(proxy)
+    replica = await world.replica(proxy, **SHORT_LEASE)
 
     async def leads() -> bool:
         return replica.leads
@@ -94,7 +95,7 @@ async def process(world: World, proxy: FaultProxy, identity: str) -> AsyncIterat
         sys.executable,
         *("-m", "tests.support.toyoperator", "--kubeconfig", str(proxy.kubeconfig()), "--identity", identity),
         *("--namespace", world.namespace, "--webhook", "false", "--http-host", "127.0.0.1", "--http-port", "0"),
-        *("--lease-duration", "3s", "--lease-deadline", "2s", "--lease-retry", "300ms", "--log-level", "warning"),
+        *("--lease-duration", "6s", "--lease-deadline", "4s", "--lease-retry", "300ms", "--log-level", "warning"),
         cwd=ROOT,
     )
     try:

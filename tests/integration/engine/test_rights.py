@@ -12,7 +12,7 @@ import yaml
 from sentinel_operator.api.kinds import SENTINEL_CONFIG
 from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.crdgen.definition import definition
-from sentinel_operator.crdgen.roles import operator_roles
+from sentinel_operator.crdgen.roles import certificate_roles, operator_roles
 from sentinel_operator.engine.resources import CRDS, Resource
 from tests.support.eventually import eventually
 from tests.support.replica import Replica, settings
@@ -37,7 +37,8 @@ async def account(world: World, tmp_path: Path) -> Path:
     chosen = settings(world.kubeconfig, world.namespace)
     name = {"namespace": world.namespace, "name": "sentinel-operator"}
     await world.api.apply(ACCOUNTS, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name})
-    for role in operator_roles(ToyReconciler.children, [TOY, SENTINEL_CONFIG], chosen):
+    declared = operator_roles(ToyReconciler.children, [TOY, SENTINEL_CONFIG], chosen)
+    for role in (*declared, *certificate_roles(chosen)):
         await world.api.apply(RBAC[role["kind"]], renamed(role, world.namespace))
     await eventually(functools.partial(in_force, world))
     ref = ObjectRef("v1", "ServiceAccount", world.namespace, "sentinel-operator")
