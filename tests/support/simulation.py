@@ -183,7 +183,15 @@ class World:
 
     def break_pods(self, number: int) -> None:
         """Makes pods stop being ready; their kubelets may bring them back."""
-        for pod in [pod for pod in self.pods if pod.ready][:number]:
+        self._break([pod for pod in self.pods if pod.ready][:number])
+
+    def break_version(self, version: str, number: int) -> None:
+        """Makes pods of one version stop being ready."""
+        self._break([pod for pod in self.pods if pod.ready and pod.version == version][:number])
+
+    @staticmethod
+    def _break(pods: list[SimulatedPod]) -> None:
+        for pod in pods:
             pod.builder, pod.ready = a_pod(pod.builder.deployment, pod.builder.name).scheduled(), False
 
     def autoscaler_acts(self, load: int = 0) -> int:

@@ -105,21 +105,25 @@ def test_the_history_is_bounded_with_all_that_belongs_to_it():
 
 
 def test_what_still_has_pods_is_not_removed_however_old_it_is():
-    model = a_model().with_rollout(revisionHistoryLimit=1)
+    model = a_model().with_rollout(revisionHistoryLimit=3)
     world = World.of(model)
     for number in range(1, 5):
         world.edit(model.with_version(f"{number}.0.0"))
-        world.pass_once()
-        world.deployments_act()
-        for pod in world.pods:
-            pod.ready, pod.builder = True, pod.builder.ready()
-        assert not [
-            step
-            for step in world.plan().delete
-            if world.objects[step.ref.kind, step.ref.name].get("spec", {}).get("replicas")
-        ]
+        world.settle()
+    former = {
+        child["metadata"]["annotations"]["sentinel.dev/version"]: name
+        for (kind, name), child in world.objects.items()
+        if kind == "Deployment"
+    }
+    world.objects["Deployment", former["1.0.0"]]["spec"]["replicas"] = 1  # somebody's hand
+    world.deployments_act()
+    world.edit(model.with_version("4.0.0").with_rollout(revisionHistoryLimit=1))
+    assert {step.ref.name for step in world.plan().delete} == {former["2.0.0"]}
+    world.pass_once()
+    assert world.replicas() == {"4.0.0": 1}
+    assert not world.plan().delete, "its pod is still there"
     world.settle()
-    assert versions(world) == 2
+    assert versions(world) == versions(world, "ConfigMap") == 2
 
 
 def test_configuration_without_its_deployment_goes():
@@ -189,7 +193,10 @@ def test_pods_that_serve_nobody_of_ours_do_not_count():
     going = a_pod(world.pods[0].builder.deployment, "going").ready().going().raw
     evicted = a_pod(world.pods[0].builder.deployment, "evicted").raw
     evicted["status"]["phase"] = "Failed"
-    pods = (*(pod.builder.raw for pod in world.pods), copied, going, evicted)
+    adopted = copy.deepcopy(world.pods[0].builder.raw)
+    adopted["metadata"] |= {"name": "theirs"}
+    adopted["metadata"]["ownerReferences"][0]["name"] = "a-replicaset-of-theirs"
+    pods = (*(pod.builder.raw for pod in world.pods), copied, adopted, going, evicted)
     seen = world.reconciler.observe(world.model, tuple(world.objects.values()), pods, {}, world.config, NOW)
     assert seen.ready(world.status["stable"]["revision"]) == 2
 
@@ -273,6 +280,17 @@ def test_the_last_decision_says_why():
     assert decision["result"] == f"pods of revision {revision} 1→3"
     assert decision["inputs"]["wanted"] == "3"
     assert decision["at"] == "2025-03-01T12:01:00Z"
+
+
+def test_a_decision_that_is_taken_again_on_an_older_view_is_no_news():
+    world = World.of(a_model().with_replicas(3))
+    world.settle()
+    world.edit(a_model().with_replicas(4))
+    world.model["status"] = world.plan().status  # the scale itself has not been seen yet
+    again = world.plan()
+    assert [step.replicas for step in again.scale] == [4]
+    assert again.events == ()
+    assert again.status == world.status
 
 
 # ------------------------------------------------------------------------------------------------ purity

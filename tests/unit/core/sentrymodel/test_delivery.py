@@ -204,6 +204,34 @@ def test_a_lost_status_is_derived_from_what_runs():
     assert world.replicas() == {"1.0.0": 3, "2.0.0": 1}
 
 
+def halfway() -> World:
+    """Two pods of the former version serve, and one of the new one."""
+    world = serving(v(1).with_replicas(3))
+    world.edit(v(2).with_replicas(3))
+    while world.replicas() != {"1.0.0": 2, "2.0.0": 2}:
+        world.pass_once()
+        world.deployments_act()
+        world.kubelets_act()
+    return world
+
+
+def test_with_the_status_lost_halfway_the_revision_with_most_ready_pods_is_the_stable_one():
+    world = halfway()
+    world.break_version("2.0.0", 1)
+    world.lose_status()
+    world.pass_once()
+    assert world.status["stable"]["version"] == "1.0.0"
+    assert world.status["canary"]["version"] == "2.0.0"
+
+
+def test_what_comes_gives_back_before_what_serves_grows_again():
+    world = halfway()
+    world.break_version("2.0.0", 2)
+    names = {world.status[each]["revision"]: world.status[each]["version"] for each in ("stable", "canary")}
+    steps = [(names[step.ref.name.removeprefix("fraud-")], step.replicas) for step in world.plan().scale]
+    assert steps == [("2.0.0", 1), ("1.0.0", 3)]
+
+
 def test_a_deployment_removed_by_hand_is_made_again():
     world = serving(v(1).with_replicas(2))
     name = f"fraud-{world.status['stable']['revision']}"
@@ -271,6 +299,14 @@ def test_beside_an_autoscaler_a_version_that_fails_costs_a_surge_and_no_more():
 def test_an_autoscaler_is_not_left_before_a_deployment_of_no_pods():
     world = serving(v(1).with_replicas(0))
     world.edit(v(1).with_autoscaling(2, 8))
+    world.settle()
+    assert world.replicas() == {"1.0.0": 2}
+
+
+def test_a_deployment_that_was_switched_off_by_hand_before_its_autoscaler_is_switched_on_again():
+    world = serving(v(1).with_autoscaling(2, 8))
+    name = f"fraud-{world.status['stable']['revision']}"
+    world.objects["Deployment", name]["spec"]["replicas"] = 0
     world.settle()
     assert world.replicas() == {"1.0.0": 2}
 

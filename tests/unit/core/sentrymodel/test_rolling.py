@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel_operator.core.sentrymodel.rolling import Bounds, Group, bounds, roll, roll_autoscaled
 
 COUNT = st.integers(min_value=0, max_value=9)
+thoroughly = settings(max_examples=600, deadline=None)
 
 
 def group(revision: str, replicas: int, ready: int | None = None) -> Group:
@@ -39,6 +40,7 @@ def all_of(situation) -> list[Group]:
     return [situation["new"], *([stable] if stable else []), *situation["others"]]
 
 
+@thoroughly
 @given(situations())
 def test_ready_pods_never_fall_below_what_is_wanted_less_what_may_be_missing(situation):
     targets = roll(**situation)
@@ -48,6 +50,7 @@ def test_ready_pods_never_fall_below_what_is_wanted_less_what_may_be_missing(sit
     assert after >= min(before, needed)
 
 
+@thoroughly
 @given(situations())
 def test_pods_never_rise_above_what_is_wanted_and_the_surge(situation):
     """Whatever part of the plan is carried out: increases may happen without the decreases."""
@@ -61,6 +64,7 @@ def test_pods_never_rise_above_what_is_wanted_and_the_surge(situation):
     assert sum(targets.values()) <= max(before, limit)
 
 
+@thoroughly
 @given(situations())
 def test_no_revision_gets_more_than_is_wanted(situation):
     targets = roll(**situation)
@@ -69,6 +73,7 @@ def test_no_revision_gets_more_than_is_wanted(situation):
         assert targets[situation["stable"].revision] <= situation["wanted"]
 
 
+@thoroughly
 @given(situations())
 def test_only_the_new_and_the_stable_revision_ever_grow(situation):
     targets = roll(**situation)
@@ -99,6 +104,7 @@ def settled(situation, *, works: bool) -> dict[str, int]:
     raise AssertionError(f"no end: {situation}")
 
 
+@thoroughly
 @given(situations())
 def test_a_revision_that_works_takes_over_from_any_situation(situation):
     targets = settled(situation, works=True)
@@ -106,6 +112,7 @@ def test_a_revision_that_works_takes_over_from_any_situation(situation):
     assert set(targets.values()) <= {0}
 
 
+@thoroughly
 @given(situations())
 def test_a_revision_that_never_works_takes_nothing_from_the_stable_one(situation):
     targets = settled(situation, works=False)

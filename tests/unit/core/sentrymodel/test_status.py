@@ -337,6 +337,16 @@ def test_a_pod_that_verified_later_changes_nothing():
         assert world.status == before
 
 
+def test_of_several_digests_of_one_image_a_known_one_stays_while_it_is_true():
+    world = served(2)
+    one, two = (f"registry.test/server@sha256:{letter * 64}" for letter in "ba")
+    for images, expected in (((one, one), one), ((one, two), one), ((two, two), two)):
+        for image, pod in zip(images, world.pods, strict=True):
+            pod.builder = pod.builder.ready(image)
+        world.pass_once()
+        assert world.status["stable"]["imageDigest"] == expected.rpartition("@")[2]
+
+
 def test_a_start_from_the_cache_is_shown_where_there_is_one():
     model = a_model().with_spec(model={"cache": {"type": "Pvc", "claimName": "cache"}})
     cached = first_revision(model, lambda pod: pod.scheduled().fetched(fromCache=True).ready())
