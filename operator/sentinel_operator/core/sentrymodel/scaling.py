@@ -8,8 +8,9 @@ from sentinel_operator.api.sentrymodel import Metric, SentryModelSpec
 from sentinel_operator.core.names import REVISION, Owner
 from sentinel_operator.core.plan import Manifest
 
-IN_FLIGHT_METRIC = "sentinel_workload_requests_in_flight"
-PER_SECOND_METRIC = "sentinel_workload_requests_per_second"
+IN_FLIGHT_METRIC = "sentinel_model_server_in_flight"
+PER_SECOND_METRIC = "sentinel_model_server_requests_per_second"
+"""Of the server's counter `sentinel_model_server_requests_total`, under the name that metrics adapters give its rate."""
 
 
 def desired_autoscaler(spec: SentryModelSpec, *, owner: Owner, target: str) -> Manifest | None:
