@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
-from sentinel_operator.api.kinds import SENTRY_MODEL
 from sentinel_operator.api.sentrymodel import SentryModelSpec
-from sentinel_operator.core.admission.errors import broken_rules, explain
-from sentinel_operator.core.admission.verdict import FieldError, Verdict
+from sentinel_operator.core.admission.sentrymodel import read
+from sentinel_operator.core.admission.verdict import Verdict
 from sentinel_operator.core.plan import Manifest
-from sentinel_operator.core.sentrymodel.checks import problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +20,5 @@ class Parsed:
 
 def parse(raw: Manifest) -> Parsed:
     """Reads the spec of a raw object; never raises for what a user may have written."""
-    errors = broken_rules(SENTRY_MODEL, raw)
-    if errors:
-        return _refused(errors)
-    try:
-        spec = SentryModelSpec.model_validate(raw.get("spec") or {})
-    except ValidationError as error:
-        return _refused(explain(error))
-    errors = problems(spec)
-    return _refused(errors) if errors else Parsed(spec)
-
-
-def _refused(errors: tuple[FieldError, ...]) -> Parsed:
-    return Parsed(None, Verdict(errors=errors).message)
+    spec, errors = read(raw)
+    return Parsed(None, Verdict(errors=errors).message) if errors else Parsed(spec)
