@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-import selectors
+import select
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -37,22 +38,17 @@ def port_forward(kubectl: Sequence[str], *, namespace: str, target: str, ports: 
             process.wait(5)
 
 
-def _await_ports(process: subprocess.Popen[str], ports: Sequence[int]) -> list[int]:
-    local: dict[int, int] = {}
-    said: list[str] = []
+def _await_ports(process: subprocess.Popen[bytes], ports: Sequence[int]) -> list[int]:
+    said = b""
     deadline = time.monotonic() + START_TIMEOUT
     assert process.stdout is not None  # noqa: S101 - given by PIPE
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while len(local) < len(ports):
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise RuntimeError(f"port-forward did not come up in {START_TIMEOUT:.0f} s: {' '.join(said)}")
-            line = process.stdout.readline()
-            if not line:
-                raise RuntimeError(f"port-forward ended: {' '.join(said)}")
-            said.append(line.strip())
-            found = re.search(r"127\.0\.0\.1:(\d+) -> (\d+)", line)
-            if found:
-                local[int(found[2])] = int(found[1])
     # kubectl names the pod's port, which may differ from the Service's: the order of its lines is that of the ports.
-    return list(local.values())
+    while len(local := re.findall(rb"127\.0\.0\.1:(\d+) -> \d+", said)) < len(ports):
+        # Read from the descriptor: a buffered reader may hold a line that select does not know of.
+        if not select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise RuntimeError(f"port-forward did not come up in {START_TIMEOUT:.0f} s: {said.decode()}")
+        chunk = os.read(process.stdout.fileno(), 4096)
+        if not chunk:
+            raise RuntimeError(f"port-forward ended: {said.decode()}")
+        said += chunk
+    return [int(port) for port in local]
