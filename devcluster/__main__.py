@@ -1,4 +1,4 @@
-"""`python -m devcluster`: up, down, build, load, status, logs, kubectl."""
+"""`python -m devcluster`: a throwaway real Kubernetes on one machine."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from devcluster import images, providers
-from devcluster.cluster import Cluster, remove
+from devcluster.allocation import names
+from devcluster.cluster import Cluster
 from devcluster.errors import DevclusterError
+from devcluster.sharing import sweep
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,69 +31,76 @@ def _say(text: str) -> None:
 
 def _up(given: argparse.Namespace) -> int:
     if given.api_only:
-        cluster: providers.AnyCluster = Cluster.api_only(name=given.name, controller_manager=True, say=_say)
+        cluster: providers.AnyCluster = Cluster.api_only(
+            name=given.name, controller_manager=given.controller_manager, audit=given.audit, say=_say
+        )
     else:
-        cluster = providers.open_cluster(given.provider, name=given.name, nodes=given.nodes, say=_say)
+        cluster = providers.open_cluster(
+            given.provider, name=given.name, nodes=given.nodes, gateway=given.gateway, audit=given.audit, say=_say
+        )
     print(f"export KUBECONFIG={cluster.kubeconfig}")
     return 0
 
 
 def _down(given: argparse.Namespace) -> int:
-    remove(given.name)
+    sweep()
+    for name in list(names()) if given.all else [given.name]:
+        providers.remove(name)
     return 0
 
 
 def _build(given: argparse.Namespace) -> int:
-    for name in given.image or images.IMAGES:
-        print(images.build(_image(name), _say))
+    for image in images.named(given.image):
+        print(images.build(image, _say))
     return 0
 
 
 def _load(given: argparse.Namespace) -> int:
-    cluster = _running(given.name)
-    for name in given.image or images.IMAGES:
-        image = _image(name)
+    cluster = _there(given.name)
+    for image in images.named(given.image):
         cluster.load(images.build(image, _say), image=image.reference)
     return 0
 
 
 def _status(given: argparse.Namespace) -> int:
-    cluster = Cluster.find(given.name)
-    if cluster is None:
-        print(f"cluster {given.name} is not up")
-        return 1
+    cluster = _local(given.name)
     for role in cluster.processes.roles():
         print(f"{role:<20} {'running' if cluster.processes.alive(role) else 'ENDED'}")
-    print(f"kubeconfig {cluster.kubeconfig}")
+    print(f"kubeconfig           {cluster.kubeconfig}")
     return 0 if cluster.healthy() else 1
 
 
 def _logs(given: argparse.Namespace) -> int:
-    logs = _running(given.name).processes.logs
-    path = logs / f"{given.component}.log"
-    if not path.exists():
-        raise DevclusterError(
-            f"no log of {given.component}; there are {', '.join(sorted(p.stem for p in logs.iterdir()))}"
-        )
-    sys.stdout.write(path.read_text(errors="replace"))
+    cluster = _local(given.name)
+    log = cluster.processes.log(given.component)
+    if not log.exists():
+        there = ", ".join(sorted(path.stem for path in cluster.processes.logs.glob("*.log")))
+        raise DevclusterError(f"no log of {given.component}; there are {there}")
+    sys.stdout.write(log.read_text(errors="replace"))
     return 0
 
 
 def _kubectl(given: argparse.Namespace) -> int:
-    command = [*_running(given.name).kubectl_command, *given.words]
+    command = [*_there(given.name).kubectl_command, *given.words]
     os.execvp(command[0], command)  # noqa: S606
 
 
-def _image(name: str) -> images.Image:
-    if name not in images.IMAGES:
-        raise DevclusterError(f"there is no image {name!r}; there are {', '.join(images.IMAGES)}")
-    return images.IMAGES[name]
+def _kubeconfig(given: argparse.Namespace) -> int:
+    sys.stdout.write(_there(given.name).kubeconfig.read_text())
+    return 0
 
 
-def _running(name: str) -> Cluster:
-    cluster = Cluster.find(name)
+def _there(name: str) -> providers.AnyCluster:
+    cluster = providers.find(name, _say)
     if cluster is None:
         raise DevclusterError(f"cluster {name} is not up; `python -m devcluster up --name {name}` brings it up")
+    return cluster
+
+
+def _local(name: str) -> Cluster:
+    cluster = _there(name)
+    if not isinstance(cluster, Cluster):
+        raise DevclusterError(f"cluster {name} is kind's; ask kind and docker about it")
     return cluster
 
 
@@ -101,25 +110,29 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text)
-        made.add_argument("--name", default="demo", help="the cluster's name")
+        made.add_argument("--name", default="demo", help="the cluster's name (demo)")
         made.set_defaults(run=run)
         return made
 
     up = command("up", _up, "bring a cluster up, or find it up")
     up.add_argument("--nodes", type=int, default=1)
-    up.add_argument("--api-only", action="store_true", help="the API server without nodes, on loopback")
+    up.add_argument("--gateway", action="store_true", help="with Gateway API and a data plane")
+    up.add_argument("--audit", action="store_true", help="with a log of every request (logs audit)")
     up.add_argument("--provider", choices=providers.NAMES, default="auto")
-    command("down", _down, "remove a cluster and all that it made")
-    for name, run, text in (
-        ("build", _build, "build images"),
-        ("load", _load, "build images and bring them to the nodes"),
-    ):
-        command(name, run, text).add_argument("image", nargs="*", help="all of them when none is named")
+    up.add_argument("--api-only", action="store_true", help="the API server without nodes, on loopback")
+    up.add_argument("--controller-manager", action="store_true", help="with --api-only: Deployments and the like")
+    down = command("down", _down, "remove a cluster and all that it made")
+    down.add_argument("--all", action="store_true", help="every cluster of this machine that was made here")
+    command("build", _build, "build images").add_argument("image", nargs="*", help=_IMAGES)
+    command("load", _load, "build images and bring them to the nodes").add_argument("image", nargs="*", help=_IMAGES)
     command("status", _status, "say what runs")
     command("logs", _logs, "print a component's log").add_argument("component")
     command("kubectl", _kubectl, "run kubectl against it").add_argument("words", nargs=argparse.REMAINDER)
+    command("kubeconfig", _kubeconfig, "print its kubeconfig")
     return parser
 
+
+_IMAGES = f"of {', '.join(images.IMAGES)}; all of them when none is named"
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -36,6 +36,7 @@ class ControlPlane:
     enter: tuple[str, ...] = ()
     nodes: bool = True
     controller_manager: bool = True
+    audit: bool = False
 
     @property
     def url(self) -> str:
@@ -117,6 +118,7 @@ class ControlPlane:
             "--requestheader-username-headers=X-Remote-User",
             "--requestheader-group-headers=X-Remote-Group",
             "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            *(self._audit_flags() if self.audit else ()),
         )
 
     def await_ready(self) -> None:
@@ -137,8 +139,11 @@ class ControlPlane:
 
     def write_kubeconfig(self, path: Path, *, pki: Pki, user: str) -> None:
         """Writes a kubeconfig for the user whose pair of that name the authority has issued."""
-        credentials = {"client-certificate": f"{pki.folder}/{user}.crt", "client-key": f"{pki.folder}/{user}.key"}
-        cluster = {"server": self.url, "certificate-authority": f"{pki.folder}/ca.crt"}
+        credentials = {
+            "client-certificate-data": pki.base64(f"{user}.crt"),
+            "client-key-data": pki.base64(f"{user}.key"),
+        }
+        cluster = {"server": self.url, "certificate-authority-data": pki.base64("ca.crt")}
         content = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -149,6 +154,12 @@ class ControlPlane:
         }
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(content))
+
+    def _audit_flags(self) -> list[str]:
+        policy = self.folder / "audit.yaml"
+        rules = [{"level": "Metadata", "omitStages": ["RequestReceived"]}]
+        policy.write_text(yaml.safe_dump({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules}))
+        return [f"--audit-policy-file={policy}", f"--audit-log-path={self.processes.log('audit')}"]
 
     def _controller_manager_flags(self) -> list[str]:
         pki = self.folder / "pki"

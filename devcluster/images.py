@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +59,14 @@ IMAGES: Mapping[str, Image] = {
         Image("seaweedfs", locked=False),
     )
 }
+
+
+def named(names: Sequence[str]) -> list[Image]:
+    """Gives the images of these names, all where there is none; raises DevclusterError for an unknown one."""
+    unknown = [name for name in names if name not in IMAGES]
+    if unknown:
+        raise DevclusterError(f"there is no image {unknown[0]!r}; there are {', '.join(IMAGES)}")
+    return [IMAGES[name] for name in names or IMAGES]
 
 
 def build(image: Image, say: Say) -> Path:

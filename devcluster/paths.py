@@ -38,6 +38,14 @@ def content_key(*, paths: Iterable[Path] = (), texts: Iterable[str] = ()) -> str
     return digest.hexdigest()[:16]
 
 
+def is_overlay(path: Path) -> bool:
+    """Tells whether the path lies on an overlay file system, as in a container."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    points = [(Path(mount[1]), mount[2]) for mount in mounts]
+    holding = [(len(point.parts), kind) for point, kind in points if path.resolve().is_relative_to(point)]
+    return max(holding, default=(0, ""))[1] == "overlay"
+
+
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]

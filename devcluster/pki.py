@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import ipaddress
 from collections.abc import Iterable
@@ -69,9 +70,9 @@ class Pki:
         )
         self._write(file, certificate, key)
 
-    def text(self, file: str) -> str:
-        """Gives one file's PEM."""
-        return (self.folder / file).read_text()
+    def base64(self, file: str) -> str:
+        """Gives one file as a kubeconfig carries it."""
+        return base64.b64encode((self.folder / file).read_bytes()).decode()
 
     def _write(self, file: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
         (self.folder / f"{file}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -1,6 +1,7 @@
 """Processes that outlive the command that started them, and are ended by it or a later one: those, and no others.
 
-A record holds the process id and its start time, since ids are reused.
+A record holds the process id and its start time, since ids are reused. The process writes it itself, before it becomes
+the program: whoever started it may be killed at any moment, and no process is left that nobody knows of.
 """
 
 from __future__ import annotations
@@ -11,13 +12,20 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster.errors import DevclusterError
 
 _TAIL = 2000
+_KILLED = 10.0
+_RECORD_AND_BECOME = """
+record=$1; shift
+stat=$(cat /proc/$$/stat)
+started=$(set -f; set -- ${stat##*) }; shift 19; echo "$1")  # the 22nd field, see proc(5)
+printf '{"pid": %s, "started": %s}' $$ "$started" > "$record.new" && mv "$record.new" "$record" && exec "$@"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +35,26 @@ class Processes:
     records: Path
     logs: Path
 
-    def start(self, role: str, command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None) -> None:
+    def start(self, role: str, command: Sequence[str | Path]) -> None:
         """Starts a process in a session of its own, its output in the role's log."""
         self.records.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
-        with self.log(role).open("ab") as log:
-            process = subprocess.Popen(
-                [str(word) for word in command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={**os.environ, **(environment or {})},
-            )
-        record = {"pid": process.pid, "started": _started_at(process.pid)}
-        (self.records / f"{role}.json").write_text(json.dumps(record))
+        record = self._record(role)
+        record.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        pid = os.posix_spawn(
+            "/bin/sh",
+            ["sh", "-c", _RECORD_AND_BECOME, "sh", str(record), *(str(word) for word in command)],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(self.log(role)), flags, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+        while not record.exists() and _started_at(pid):
+            time.sleep(0.002)
 
     def alive(self, role: str) -> bool:
         """Tells whether the very process that was started for the role still runs."""
@@ -65,15 +78,14 @@ class Processes:
         """Ends the roles' processes: SIGTERM, after the grace SIGKILL. Roles that do not run are no error."""
         for role in roles:
             self.signal(role, signal.SIGTERM)
-        deadline = time.monotonic() + grace
-        while time.monotonic() < deadline and any(self.alive(role) for role in roles):
-            time.sleep(0.05)
+        self._await_end(roles, within=grace)
         for role in roles:
             self.signal(role, signal.SIGKILL)
-        while any(self.alive(role) for role in roles):
-            time.sleep(0.02)
+        lasting = self._await_end(roles, within=_KILLED)
+        if lasting:
+            raise DevclusterError(f"{', '.join(lasting)} cannot be killed; the kernel holds on to them")
         for role in roles:
-            (self.records / f"{role}.json").unlink(missing_ok=True)
+            self._record(role).unlink(missing_ok=True)
 
     def signal(self, role: str, number: signal.Signals) -> None:
         """Sends a signal to the role's process if it runs."""
@@ -87,13 +99,42 @@ class Processes:
         self.require(role)
         return self._pid(role) or 0
 
+    def _await_end(self, roles: Sequence[str], *, within: float) -> list[str]:
+        """Gives the roles that still run when the time is over."""
+        deadline = time.monotonic() + within
+        while True:
+            lasting = [role for role in roles if self.alive(role)]
+            if not lasting or time.monotonic() > deadline:
+                return lasting
+            time.sleep(0.02)
+
+    def _record(self, role: str) -> Path:
+        return self.records / f"{role}.json"
+
     def _pid(self, role: str) -> int | None:
         try:
-            record = json.loads((self.records / f"{role}.json").read_text())
+            record = json.loads(self._record(role).read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return None
-        pid = int(record["pid"])
-        return pid if record["started"] and _started_at(pid) == record["started"] else None
+        process = Process(int(record["pid"]), int(record["started"]))
+        return process.pid if process.alive() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process, not another that got its id later."""
+
+    pid: int
+    started: int
+
+    @classmethod
+    def this(cls) -> Process:
+        """Gives the running process."""
+        return cls(os.getpid(), _started_at(os.getpid()))
+
+    def alive(self) -> bool:
+        """Tells whether it still runs."""
+        return self.started != 0 and _started_at(self.pid) == self.started
 
 
 def _started_at(pid: int) -> int:

@@ -14,8 +14,10 @@ from typing import Protocol
 import yaml
 from typing_extensions import override
 
+from devcluster import life
 from devcluster.cluster import Cluster
 from devcluster.errors import DevclusterError
+from devcluster.paths import state_root
 from devcluster.processes import run, run_long
 
 NAMES = ("auto", "local", "kind", "kubeconfig")
@@ -64,7 +66,7 @@ class External:
 
     def load(self, archive: Path, *, image: str) -> None:
         """Says what is expected of an existing cluster."""
-        self.say(f"{image}: its nodes must be able to pull it (the archive is {archive})")
+        self.say(f"{image}: its nodes must have it or be able to pull it (the archive is {archive})")
 
     def down(self) -> None:
         """Leaves the cluster as it is."""
@@ -74,43 +76,90 @@ class External:
 class Kind(External):
     """A cluster made by kind on Docker."""
 
-    name: str = "sentinel"
+    name: str
 
     @override
     def load(self, archive: Path, *, image: str) -> None:
         """Loads the archive into kind's nodes."""
         self.say(f"loading {image}")
-        run(["kind", "load", "image-archive", str(archive), "--name", self.name], timeout=300)
+        run([_program("kind"), "load", "image-archive", str(archive), "--name", self.name], timeout=300)
 
     @override
     def down(self) -> None:
         """Deletes the cluster."""
-        run(["kind", "delete", "cluster", "--name", self.name], timeout=300)
+        run([_program("kind"), "delete", "cluster", "--name", self.name], timeout=300)
+        self.kubeconfig.unlink(missing_ok=True)
 
 
-def open_cluster(provider: str, *, name: str, nodes: int, say: Say) -> AnyCluster:
-    """Gives the cluster of this name, brought up when needed. `auto` takes kind where Docker answers, else local."""
-    if provider == "auto":
-        provider = "kind" if shutil.which("kind") and _docker_answers() else "local"
+def chosen(provider: str) -> str:
+    """Gives the provider that `auto` stands for: kind where Docker answers, else local."""
+    if provider != "auto":
+        return provider
+    return "kind" if shutil.which("kind") and _docker_answers() else "local"
+
+
+def open_cluster(
+    provider: str, *, name: str, nodes: int, say: Say, gateway: bool = False, audit: bool = False
+) -> AnyCluster:
+    """Gives the cluster of this name, brought up when needed."""
+    provider = chosen(provider)
     if provider == "local":
-        return Cluster.up(name=name, nodes=nodes, say=say)
-    if provider == "kind":
-        return _kind(name=name, nodes=nodes, say=say)
-    return _existing(say)
+        return Cluster.up(name=name, nodes=nodes, gateway=gateway, audit=audit, say=say)
+    if gateway or audit:
+        raise DevclusterError(f"a gateway or an audit log comes with the local provider only, not with {provider}")
+    return _kind(name=name, nodes=nodes, say=say) if provider == "kind" else _existing(say)
+
+
+def find(name: str, say: Say) -> AnyCluster | None:
+    """Gives the cluster of this name that the local provider or kind has made."""
+    local = Cluster.find(name)
+    if local is not None:
+        return local
+    return _opened_kind(name, say) if shutil.which("kind") and kind_name(name) in _kind_clusters() else None
+
+
+def remove(name: str) -> None:
+    """Removes what either provider has made under this name; nothing there is no error."""
+    life.remove(name)
+    if shutil.which("kind") and kind_name(name) in _kind_clusters():
+        _opened_kind(name, lambda _: None).down()
+
+
+def kind_name(name: str) -> str:
+    """Gives kind's name of a cluster, apart from what else a person has in kind."""
+    return f"sentinel-{name}"
+
+
+def kind_config(nodes: int) -> str:
+    """Gives kind's configuration of a cluster with so many nodes."""
+    roles = [{"role": "control-plane"}, *({"role": "worker"} for _ in range(nodes - 1))]
+    return yaml.safe_dump({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": roles})
 
 
 def _kind(*, name: str, nodes: int, say: Say) -> Kind:
-    kind, kubectl = _program("kind"), _program("kubectl")
-    kubeconfig = Path.home() / ".kube" / f"kind-{name}"
-    if name not in run([kind, "get", "clusters"]).split():
-        roles = [{"role": "control-plane"}, *({"role": "worker"} for _ in range(nodes - 1))]
-        wanted = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": roles}
+    if kind_name(name) not in _kind_clusters():
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-            yaml.safe_dump(wanted, file)
+            file.write(kind_config(nodes))
             file.flush()
-            create = [kind, "create", "cluster", "--name", name, "--wait=120s", f"--config={file.name}"]
-            run_long([*create, f"--kubeconfig={kubeconfig}"], what="kind create cluster", say=say, timeout=900)
-    return Kind(kubeconfig, [kubectl, f"--kubeconfig={kubeconfig}"], say, name)
+            create = [_program("kind"), "create", "cluster", "--name", kind_name(name), "--wait=120s"]
+            own = [f"--config={file.name}", f"--kubeconfig={_kind_kubeconfig(name)}"]
+            run_long([*create, *own], what="kind create cluster", say=say, timeout=900)
+    return _opened_kind(name, say)
+
+
+def _opened_kind(name: str, say: Say) -> Kind:
+    kubeconfig = _kind_kubeconfig(name)
+    kubeconfig.touch(mode=0o600)
+    kubeconfig.write_text(run([_program("kind"), "get", "kubeconfig", "--name", kind_name(name)]))
+    return Kind(kubeconfig, [_program("kubectl"), f"--kubeconfig={kubeconfig}"], say, kind_name(name))
+
+
+def _kind_kubeconfig(name: str) -> Path:
+    return state_root() / f"{kind_name(name)}.conf"
+
+
+def _kind_clusters() -> list[str]:
+    return run([_program("kind"), "get", "clusters"]).split()
 
 
 def _existing(say: Say) -> External:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from pytest_kind import KindCluster
 
 from devcluster import images, providers
 from devcluster.cluster import Cluster
+from devcluster.sharing import shared
 
-NAME = "test"
+NODES = 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,23 +30,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def api_server(worker_id: str) -> Iterator[Cluster]:
-    """Gives an API server without nodes, with the controller manager: one a test worker."""
-    with Cluster.api_only(name=f"api{worker_id.removeprefix('gw')}", controller_manager=True) as cluster:
+def api_server() -> Iterator[Cluster]:
+    """Gives an API server without nodes, with the controller manager: one a test worker, gone when the worker ends."""
+    name = f"api{os.getpid()}"
+    with shared(name, lambda: Cluster.api_only(name=name, controller_manager=True)) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest) -> Iterator[providers.AnyCluster]:
-    """Gives the cluster with nodes. Its tests share an xdist group, so that one worker brings it up once."""
-    chosen = providers.open_cluster(request.config.getoption("--cluster"), name=NAME, nodes=2, say=print)
-    try:
+def cluster(
+    request: pytest.FixtureRequest, testrun_uid: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[providers.AnyCluster]:
+    """Gives the cluster with nodes and with our images, one for all workers of the run.
+
+    With --keep-cluster (pytest-kind's option, which serves for every provider) it outlives the run, and the next run
+    with that option finds it.
+    """
+    provider = providers.chosen(request.config.getoption("--cluster"))
+    keep = bool(request.config.getoption("--keep-cluster"))
+    name = "test" if keep else f"t{testrun_uid[:8]}"
+
+    def bring_up() -> providers.AnyCluster:
+        if provider == "kind":
+            _create_kind(name, request.config, tmp_path_factory.mktemp("kind"))
+        made = providers.open_cluster(provider, name=name, nodes=NODES, say=print)
         for image in images.IMAGES.values():
-            chosen.load(images.build(image, print), image=image.reference)
+            made.load(images.build(image, print), image=image.reference)
+        return made
+
+    with contextlib.nullcontext(bring_up()) if keep else shared(name, bring_up) as chosen:
         yield chosen
-    finally:
-        if not request.config.getoption("--keep-cluster"):  # pytest-kind's option serves for every provider
-            chosen.down()
 
 
 @pytest.fixture
@@ -61,3 +79,22 @@ def fresh_namespace(cluster: providers.AnyCluster) -> Iterator[str]:
         yield name
     finally:
         cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def _create_kind(name: str, config: pytest.Config, folder: Path) -> None:
+    """Creates the cluster by pytest-kind unless it exists, with the programs of the machine where it has them."""
+    settings = folder / "kind.yaml"
+    settings.write_text(providers.kind_config(NODES))
+    kind, kubectl = (config.getoption(option) for option in ("kind_bin", "kind_kubectl_bin"))
+    with contextlib.chdir(folder):  # it makes a folder where it stands
+        KindCluster(
+            providers.kind_name(name),
+            kubeconfig=folder / "kubeconfig",
+            image=config.getoption("kind_image"),
+            kind_path=_path(kind or shutil.which("kind")),
+            kubectl_path=_path(kubectl or shutil.which("kubectl")),
+        ).create(settings)
+
+
+def _path(name: str | None) -> Path | None:
+    return Path(name).resolve() if name else None

@@ -1,0 +1,83 @@
+"""One cluster for many processes: whoever comes first brings it up, whoever goes last removes it.
+
+Users are written down with their start time: one that was killed no longer counts, and what it left is removed by the
+next that comes, whatever cluster that one asks for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
+
+from devcluster import providers
+from devcluster.locks import locked
+from devcluster.paths import state_root
+from devcluster.processes import Process
+from devcluster.providers import AnyCluster
+
+ClusterT = TypeVar("ClusterT", bound=AnyCluster)
+_SUFFIX = ".users"
+
+
+@contextlib.contextmanager
+def shared(name: str, bring_up: Callable[[], ClusterT]) -> Iterator[ClusterT]:
+    """Gives what `bring_up` gives; of all that asked for the name, the last to leave removes it."""
+    sweep()
+    users, this = _users_of(name), Process.this()
+    with locked(_lock_of(users)):
+        _write(users, [*_living(users), this])
+        try:
+            cluster = bring_up()
+        except BaseException:
+            _leave(users, this)
+            raise
+    try:
+        yield cluster
+    finally:
+        with locked(_lock_of(users)):
+            if not _leave(users, this):
+                cluster.down()
+
+
+def sweep() -> None:
+    """Removes the clusters whose users were all killed."""
+    for users in state_root().glob(f".*{_SUFFIX}"):
+        with locked(_lock_of(users)):
+            if users.exists() and not _living(users):
+                providers.remove(users.name.removeprefix(".").removesuffix(_SUFFIX))
+                users.unlink()
+
+
+def _users_of(name: str) -> Path:
+    return state_root() / f".{name}{_SUFFIX}"
+
+
+def _lock_of(users: Path) -> Path:
+    return users.with_suffix(f"{_SUFFIX}-lock")
+
+
+def _living(users: Path) -> list[Process]:
+    recorded = json.loads(users.read_text()) if users.exists() else []
+    return [user for user in (Process(**each) for each in recorded) if user.alive()]
+
+
+def _leave(users: Path, this: Process) -> list[Process]:
+    """Takes the user out and gives those who stay."""
+    staying = _living(users)
+    if this in staying:
+        staying.remove(this)
+    _write(users, staying)
+    return staying
+
+
+def _write(users: Path, living: list[Process]) -> None:
+    if not living:
+        users.unlink(missing_ok=True)
+        return
+    partial = users.with_suffix(".users-new")
+    partial.write_text(json.dumps([asdict(user) for user in living]))
+    partial.rename(users)
