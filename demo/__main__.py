@@ -115,8 +115,12 @@ def _ask(cluster: AnyCluster, artifacts: Path, stages: Stages) -> None:
 
 def _answer(url: str, sample: dict[str, Any], field: str) -> client.Answer:
     given = sample[field]
-    shown = given if isinstance(given, str) else ", ".join(f"{key}={value:g}" for key, value in given.items())
+    shown = given if isinstance(given, str) else f"{given['avg_pkt_len']:.0f} B packets, {_rate(given)}/s"
     return client.answer_of(client.predict(url, {field: given}), given=shown, expected=sample["label"])
+
+
+def _rate(flow: dict[str, float]) -> str:
+    return f"{flow['flow_bytes_per_sec'] / 1000:,.1f} kB"
 
 
 def _tamper(cluster: AnyCluster, store: install.Store, artifacts: Path, stages: Stages) -> None:

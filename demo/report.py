@@ -16,9 +16,9 @@ def answers_table(title: str, answers: Iterable[Answer]) -> Table:
     """Gives the answers, one a row; a wrong one and an uncertain one are marked."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2))
     for column in ("asked", "truth", "answer"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     table.add_column("confidence", justify="right")
-    table.add_column("policy")
+    table.add_column("policy", no_wrap=True)
     for answer in answers:
         colour = "yellow" if answer.uncertain else ("green" if answer.label == answer.expected else "red")
         table.add_row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,9 @@ from rich.table import Table
 class Stages:
     """Runs one stage after another and remembers how long each took."""
 
-    console: Console = field(default_factory=lambda: Console(file=sys.stdout, soft_wrap=True, highlight=False))
+    console: Console = field(
+        default_factory=lambda: Console(width=max(120, shutil.get_terminal_size().columns), highlight=False)
+    )
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
