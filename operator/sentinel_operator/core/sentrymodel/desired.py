@@ -33,6 +33,6 @@ def desired_children(observed: Observed, assessment: Assessment, *, deploy: bool
         desired_service(spec, owner=owner),
         desired_budget(spec, owner=owner, wanted=assessment.wanted, failed=failed),
         desired_autoscaler(spec, owner=owner, target=revision_name(owner.name, serving)) if scalable else None,
-        desired_route(spec, owner=owner),  # last: a cluster may lack the Gateway API
+        desired_route(spec, owner=owner),
     )
     return tuple(child for child in candidates if child is not None)

@@ -10,7 +10,7 @@ from sentinel_operator.core.plan import Manifest
 
 IN_FLIGHT_METRIC = "sentinel_model_server_in_flight"
 PER_SECOND_METRIC = "sentinel_model_server_requests_per_second"
-"""Of the server's counter `sentinel_model_server_requests_total`, under the name that metrics adapters give its rate."""
+"""The rate of the server's `sentinel_model_server_requests_total`, under the name that metrics adapters give it."""
 
 
 def desired_autoscaler(spec: SentryModelSpec, *, owner: Owner, target: str) -> Manifest | None:

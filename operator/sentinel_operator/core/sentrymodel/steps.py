@@ -37,10 +37,11 @@ def plan_for(observed: Observed) -> Plan:
     scaled = _scaled(observed, targets)
     told = _told(observed, assessment, summarize(observed, assessment), scaled=scaled)
     children = desired_children(observed, assessment, deploy=_deploys(observed, assessment, targets))
+    delete = (*_unwanted(observed, children), *expired_objects(observed, assessment))
     return Plan(
-        apply=_applied(children, observed),
+        apply=_applied(children, observed, busy=bool(scaled or delete)),
         scale=_scale(observed, scaled),
-        delete=(*_unwanted(observed, children), *expired_objects(observed, assessment)),
+        delete=delete,
         status=told.status,
         events=told.events,
         requeue_after=assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
@@ -120,9 +121,13 @@ def _deployment_ref(observed: Observed, revision: str) -> ObjectRef:
     return ObjectRef("apps/v1", "Deployment", observed.owner.namespace, revision_name(observed.owner.name, revision))
 
 
-def _applied(children: tuple[Manifest, ...], observed: Observed) -> tuple[Apply, ...]:
+def _applied(children: tuple[Manifest, ...], observed: Observed, *, busy: bool) -> tuple[Apply, ...]:
     """What is ours is set right by force. What is not there as far as is known is not: should somebody else have an
-    object of that name, the API server answers with a conflict instead of handing it over."""
+    object of that name, the API server answers with a conflict instead of handing it over.
+
+    A step that fails ends its pass, and a cluster may lack the Gateway API: a route is made in a pass that has nothing
+    else to do (`busy`), so that it never keeps a model from being delivered.
+    """
     ours = {_key(child) for child in observed.children}
     return tuple(
         Apply(
@@ -132,6 +137,7 @@ def _applied(children: tuple[Manifest, ...], observed: Observed) -> tuple[Apply,
         )
         for child in children
         if _key(child) not in observed.strangers
+        and not (busy and child["kind"] == "HTTPRoute" and _key(child) not in ours)
     )
 
 

@@ -32,23 +32,35 @@ def observed(world: World):
 
 def test_everything_that_is_applied_is_declared_for_the_roles():
     declared = {(each.api_version, each.kind) for each in CHILDREN}
-    plan = World.of(a_model().with_autoscaling(2, 4).with_spec(routing=GATEWAY)).plan()
-    applied = {(step.ref.api_version, step.ref.kind) for step in plan.apply}
+    world = full()
+    applied = {(step.ref.api_version, step.ref.kind) for step in world.plan().apply}
     assert applied <= declared
     assert {each.kind for each in CHILDREN} - {kind for _, kind in applied} == {"Pod"}
-    assert {each.kind for each in CHILDREN if each.scalable} == {step.ref.kind for step in plan.scale}
+    assert {each.kind for each in CHILDREN if each.scalable} == {"Deployment"}
     assert {each.kind for each in CHILDREN if each.optional} == {"HTTPRoute"}
 
 
 def test_every_child_has_an_owner_the_users_labels_and_those_it_is_found_by():
-    plan = World.of(a_model().with_autoscaling(2, 4).with_spec(routing=GATEWAY, labels={"cost-center": "4711"})).plan()
-    for step in plan.apply:
+    world = World.of(a_model().with_autoscaling(2, 4).with_spec(routing=GATEWAY, labels={"cost-center": "4711"}))
+    world.settle()
+    for step in world.plan().apply:
         metadata = step.manifest["metadata"]
         assert [each["uid"] for each in metadata["ownerReferences"]] == [a_model().raw["metadata"]["uid"]]
         assert metadata["labels"]["cost-center"] == "4711"
         assert metadata["labels"]["app.kubernetes.io/managed-by"] == "sentinel-operator"
         assert metadata["labels"]["sentinel.dev/name"] == "fraud"
         assert len(metadata["name"]) <= 63
+
+
+def test_a_route_that_cannot_be_made_keeps_no_model_from_being_delivered():
+    """A step that fails ends its pass: so the route comes when there is nothing else to do, and is then looked after
+    in every pass."""
+    world = World.of(a_model().with_replicas(3).with_spec(routing=GATEWAY))
+    assert "HTTPRoute" not in {step.ref.kind for step in world.plan().apply}
+    world.settle()
+    assert "HTTPRoute" in kinds(world)
+    world.edit(a_model().with_replicas(5).with_spec(routing=GATEWAY))
+    assert "HTTPRoute" in {step.ref.kind for step in world.plan().apply}
 
 
 def test_routes_have_a_field_manager_of_their_own():

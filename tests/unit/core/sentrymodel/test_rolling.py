@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sentinel_operator.core.sentrymodel.rolling import Bounds, Group, bounds, roll, roll_autoscaled
 
 COUNT = st.integers(min_value=0, max_value=9)
-thoroughly = settings(max_examples=600, deadline=None)
+thoroughly = settings(max_examples=300, deadline=None)
 
 
 def group(revision: str, replicas: int, ready: int | None = None) -> Group:
