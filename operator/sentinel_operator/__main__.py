@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from kubernetes_asyncio.config import ConfigException
+
 from sentinel_operator.app import PARTS, App
 from sentinel_operator.config import parse
 from sentinel_operator.engine import logging
@@ -18,7 +20,11 @@ def main() -> int:
     async def run() -> int:
         return await App(settings, PARTS).run()
 
-    return asyncio.run(run())
+    try:
+        return asyncio.run(run())
+    except (ConfigException, OSError) as error:  # no kubeconfig, a port that is taken
+        print(f"python -m sentinel_operator: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

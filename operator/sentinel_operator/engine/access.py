@@ -51,7 +51,7 @@ class Access:
         )
         self.proxy: str | None = configuration.proxy or _proxy_from_environment(self.host)
         self._reloading = asyncio.Lock()
-        self._reloaded_at = time.monotonic()
+        self._reloaded_at = float("-inf")
 
     @classmethod
     async def open(cls, source: Source) -> Access:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import orjson
 
+from sentinel_operator.core import names
 from sentinel_operator.core.plan import Apply, Delete, Event, Manifest, ObjectRef, Plan, Scale
 from sentinel_operator.engine.cache import Key, ObjectCache, key_of
 from sentinel_operator.engine.errors import ApiError, NotFound, StepFailed, SubjectGone, Terminal
@@ -112,7 +113,9 @@ class Executor:
             remaining = differences(intent, answer)
             cache.put(answer)
             settled[ref] = Settled(digest, remaining)
-            logger.info("applied %s", ref)
+            logger.info("applied %s", ref, extra=_revision(step.manifest))
+            if remaining:
+                logger.debug("%s is kept otherwise than applied at %s", ref, sorted(map(".".join, remaining)))
         wanted = {step.ref for step in steps}
         self._settled[key_of(raw)] = {ref: state for ref, state in settled.items() if ref in wanted and state.remaining}
         return writes
@@ -219,6 +222,12 @@ def _holds(intent: Manifest, digest: str, live: Manifest, settled: Settled | Non
         return False
     different = differences(intent, live)
     return not different or (settled is not None and settled.digest == digest and different <= settled.remaining)
+
+
+def _revision(manifest: Manifest) -> dict[str, str]:
+    """Says in the log which revision an object is of, where it is of one."""
+    revision = (manifest["metadata"].get("labels") or {}).get(names.REVISION)
+    return {"revision": revision} if revision else {}
 
 
 def _digest(value: Manifest) -> str:

@@ -29,11 +29,6 @@ def pass_context(*, kind: str, namespace: str, name: str) -> Iterator[None]:
         _about.reset(token)
 
 
-def mark(**fields: str) -> None:
-    """Adds to what the lines of this pass say, for example the revision."""
-    _about.set({**_about.get(), **fields})
-
-
 class JsonFormatter(logging.Formatter):
     """One line of JSON a record: time, level, logger, message, the object of the pass, and the record's extras."""
 

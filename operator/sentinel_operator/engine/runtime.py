@@ -83,6 +83,8 @@ class Runtime:
         supervisor.keep("resync", self.resync.run())
         for name in self.controllers:
             _ = supervisor.start(f"{name} priming", self._prime(name), may_end=True)
+        for resource in self._optional:
+            _ = supervisor.start(f"arrival of {resource.plural}", self._arrived(resource), may_end=True)
         workers = [
             supervisor.start(f"{name} worker {number}", self._work(name, controller))
             for name, controller in self.controllers.items()
@@ -121,6 +123,16 @@ class Runtime:
         for key in controller.view.primary:
             controller.queue.add(key, Lane.RESYNC)
         self.primed[name].set()
+
+    async def _arrived(self, resource: Resource) -> None:
+        """Looks at everything anew once an API that the cluster lacked is served."""
+        informer = self.informers[resource]
+        await informer.settled.wait()
+        lacking = not informer.synced.is_set()
+        await informer.synced.wait()
+        for controller in self.controllers.values():
+            if lacking and resource in controller.view.children:
+                controller.enqueue_all()
 
     async def _listed(self, resource: Resource) -> tuple[list[Manifest], str]:
         """Lists as soon as that is possible: the CRD may not be there yet."""

@@ -91,6 +91,8 @@ async def test_what_happens_while_all_watches_are_down_is_found_out(world: World
 async def test_watches_cut_again_and_again_lose_nothing(world: World) -> None:
     proxy = await world.proxy()
     replica = await world.replica(proxy)
+    await world.make("bear")
+    await world.settled("bear")
     for number, name in enumerate(NAMES * 4):
         await world.make(name, color=f"c{number}")
         proxy.drop_watches()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sentinel_operator.core.plan import ObjectRef
 from sentinel_operator.engine.errors import Conflict, Gone, NotFound, Retry, StepFailed, Terminal, api_error
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+
 from sentinel_operator.engine.cache import ObjectCache
 from sentinel_operator.engine.errors import Gone, NotFound, Retry
 from sentinel_operator.engine.informer import Informer, Pace

@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+
 from sentinel_operator.engine.intent import HASH_ANNOTATION, differences, sealed
 
 

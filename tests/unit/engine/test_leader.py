@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from sentinel_operator.engine.errors import Conflict, Retry
 from sentinel_operator.engine.leader import Elector, LeaseSettings
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+
 from sentinel_operator.engine.pki import LEAF_LIFE, covers, is_due, new_authority, new_leaf
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,9 +8,9 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentinel_operator.engine.queue import Lane, WorkQueue
 from typing_extensions import override
 
+from sentinel_operator.engine.queue import Lane, WorkQueue
 from tests.support.clock import FakeTimers
 
 

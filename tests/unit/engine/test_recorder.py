@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from sentinel_operator.core.plan import Event
 from sentinel_operator.engine.errors import NotFound, Retry
 from sentinel_operator.engine.recorder import EventRecorder
