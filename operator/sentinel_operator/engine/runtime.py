@@ -136,7 +136,7 @@ class Runtime:
 
     async def _listed(self, resource: Resource) -> tuple[list[Manifest], str]:
         """Lists as soon as that is possible: the CRD may not be there yet."""
-        backoff = Backoff(self.rng)
+        backoff = Backoff(self.rng, cap=3.0)
         while True:
             try:
                 return await self.api.list(resource)

@@ -34,7 +34,7 @@ class Served:
 
     async def run(self) -> None:
         """Looks until cancelled: often while a kind is missing, then once a minute."""
-        backoff = Backoff(self._rng, cap=10.0)
+        backoff = Backoff(self._rng, cap=3.0)
         while True:
             try:
                 missing = await self._missing()
