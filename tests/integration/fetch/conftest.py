@@ -10,6 +10,7 @@ import pytest
 
 from sentinel_operator.api.serving import FetchConfig, ObjectStoreAccess
 from tests.integration.fetch.harness import HASTY, Fetcher
+from tests.integration.fetch.zygote import Zygote
 from tests.support.sigstore_mock import SigstoreMock, running_sigstore
 from tests.support.weed import Weed, running_weed
 
@@ -28,10 +29,16 @@ def sigstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SigstoreMock]
         yield running
 
 
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    with Zygote.running() as running:
+        yield running
+
+
 @pytest.fixture
-def fetcher(tmp_path: Path) -> Fetcher:
+def fetcher(tmp_path: Path, zygote: Zygote) -> Fetcher:
     (tmp_path / "fetch").mkdir()
-    return Fetcher(tmp_path / "fetch")
+    return Fetcher(tmp_path / "fetch", zygote)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from sentinel_operator.api.serving import ExitCode, FetchConfig, Retry
+from tests.integration.fetch.zygote import Forked, Zygote
 
 PATIENT = Retry(deadline_seconds=30, initial_seconds=0.02, max_seconds=0.2)
 HASTY = Retry(deadline_seconds=1, initial_seconds=0.02, max_seconds=0.2)
+COMMAND = (sys.executable, "-m", "sentinel_workloads.fetch")
 # Without its capabilities root is held to the modes of its files like any user.
 DROP_PRIVILEGES = (
     ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all") if os.getuid() == 0 else ()
@@ -76,13 +78,18 @@ class Outcome:
         assert self.left() == [], "a failed fetch leaves something behind"
 
 
+Process = subprocess.Popen[bytes] | Forked
+
+
 @dataclass(slots=True)
 class Fetcher:
     """The command with folders of its own."""
 
     root: Path
+    zygote: Zygote
     env: dict[str, str] = field(default_factory=dict)
-    command: Sequence[str] = (sys.executable, "-m", "sentinel_workloads.fetch")
+    command: Sequence[str] = ()
+    """Starts an interpreter of its own in this way, where it matters how the process begins."""
 
     def __post_init__(self) -> None:
         for name in ("home", "tmp", "cwd", "config"):
@@ -106,9 +113,7 @@ class Fetcher:
             return await self.outcome(process)
 
     @contextlib.asynccontextmanager
-    async def started(
-        self, config: FetchConfig | Mapping[str, Any] | str | None, **env: str
-    ) -> AsyncIterator[subprocess.Popen[bytes]]:
+    async def started(self, config: FetchConfig | Mapping[str, Any] | str | None, **env: str) -> AsyncIterator[Process]:
         """Starts it, and kills it if it is still there at the end."""
         (self.root / "termination").write_text("")
         config_file = self.config / "fetch.json"
@@ -123,15 +128,7 @@ class Fetcher:
             **self.env,
             **env,
         }
-        with (self.root / "stderr").open("wb") as stderr, (self.root / "stdout").open("wb") as stdout:
-            # Not asyncio's: a child that outlives the test's loop would warn about it.
-            process = subprocess.Popen(  # noqa: ASYNC220
-                [*self.command, "--config", str(config_file), "--out", str(self.out)],
-                stdout=stdout,
-                stderr=stderr,
-                env=environment,
-                cwd=self.root / "cwd",
-            )
+        process = self._start(["--config", str(config_file), "--out", str(self.out)], environment)
         try:
             yield process
         finally:
@@ -139,13 +136,21 @@ class Fetcher:
                 process.kill()
                 await asyncio.to_thread(process.wait)
 
-    async def outcome(self, process: subprocess.Popen[bytes]) -> Outcome:
+    def _start(self, arguments: list[str], env: Mapping[str, str]) -> Process:
+        cwd, stdout, stderr = self.root / "cwd", self.root / "stdout", self.root / "stderr"
+        stderr.touch()
+        if not self.command:
+            return self.zygote.fork(arguments, env=env, cwd=cwd, stdout=stdout, stderr=stderr)
+        with stdout.open("wb") as out, stderr.open("wb") as err:
+            return subprocess.Popen([*self.command, *arguments], stdout=out, stderr=err, env=env, cwd=cwd)
+
+    async def outcome(self, process: Process) -> Outcome:
         """What it left when it ended by itself or by a signal."""
-        await asyncio.to_thread(process.wait)
+        code = await asyncio.to_thread(process.wait)
         termination = (self.root / "termination").read_bytes()
         assert len(termination) <= 4096
         return Outcome(
-            code=process.wait(),
+            code=code,
             termination=json.loads(termination) if termination else {},
             stderr=(self.root / "stderr").read_text(),
             out=self.out,

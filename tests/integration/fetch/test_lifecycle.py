@@ -14,7 +14,7 @@ import pytest
 from sentinel_operator.api.serving import ExitCode
 from sentinel_workloads.fetch.artifact import digest_of
 from tests.integration.fetch.conftest import Bucket
-from tests.integration.fetch.harness import HASTY, PATIENT, Fetcher, eventually, write_files
+from tests.integration.fetch.harness import COMMAND, HASTY, PATIENT, Fetcher, eventually, write_files
 from tests.integration.fetch.signing import KeylessSigner, KeySigner, a_signed_model
 from tests.support.cuttingproxy import CuttingProxy, Fault
 from tests.support.sigstore_mock import SigstoreMock
@@ -42,6 +42,14 @@ import atexit, re, runpy
 atexit.register(lambda: print("PEAK", re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]))
 runpy.run_module("sentinel_workloads.fetch", run_name="__main__")
 """
+
+
+async def test_the_command_of_the_image_runs_as_it_is(fetcher: Fetcher, tmp_path: Path) -> None:
+    root = write_files(tmp_path / "model", {"a": b"1"})
+    fetcher.command = COMMAND
+    (await fetcher.run({"uri": root.as_uri(), "digest": digest_of(root)})).assert_ok()
+    outcome = await fetcher.run({"uri": root.as_uri(), "digest": f"sha256:{'0' * 64}"})
+    outcome.assert_failed(ExitCode.DigestMismatch, field="spec.model.digest")
 
 
 async def test_a_container_that_starts_again_keeps_its_copy_without_asking_storage(
@@ -107,6 +115,7 @@ async def test_a_run_that_ends_in_the_middle_hands_nothing_over_and_the_next_suc
 ) -> None:
     content = os.urandom(4 * MEGABYTE)
     await bucket.put_all({"m/a": content, "m/b": content})
+    fetcher.command = COMMAND
     faults = [Fault(), Fault(stall_after=MEGABYTE), Fault(stall_after=MEGABYTE)]
     async with CuttingProxy.before(bucket.weed.port, *faults) as proxy:
         config = bucket.config("m/", endpoint=f"http://127.0.0.1:{proxy.port}", retry=PATIENT)

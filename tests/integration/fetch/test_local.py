@@ -9,7 +9,7 @@ import pytest
 
 from sentinel_operator.api.serving import ExitCode
 from sentinel_workloads.fetch.artifact import digest_of
-from tests.integration.fetch.harness import DROP_PRIVILEGES, Fetcher, write_files
+from tests.integration.fetch.harness import COMMAND, DROP_PRIVILEGES, Fetcher, write_files
 
 pytestmark = pytest.mark.xdist_group("fetch")
 SOURCE = "spec.model.source"
@@ -65,7 +65,7 @@ async def test_what_is_missing_is_not_found(fetcher: Fetcher, tmp_path: Path) ->
 
 
 async def test_what_may_not_be_read_is_denied(fetcher: Fetcher, tmp_path: Path) -> None:
-    fetcher.command = (*DROP_PRIVILEGES, *fetcher.command)
+    fetcher.command = (*DROP_PRIVILEGES, *COMMAND)
     root = write_files(tmp_path / "volume", {"model.onnx": b"1"})
     (root / "model.onnx").chmod(0)
     outcome = await fetcher.run({"uri": root.as_uri()})
@@ -81,7 +81,7 @@ async def test_too_large_a_directory_is_refused(fetcher: Fetcher, tmp_path: Path
 async def test_a_full_volume_says_so(fetcher: Fetcher, tmp_path: Path) -> None:
     root = write_files(tmp_path / "volume", {"model.onnx": bytes(2_000_000)})
     # No file may grow beyond 1 MB: what a quota would do, without needing a volume of that size.
-    fetcher.command = ("prlimit", "--fsize=1000000", *fetcher.command)
+    fetcher.command = ("prlimit", "--fsize=1000000", *COMMAND)
     outcome = await fetcher.run({"uri": root.as_uri()})
     outcome.assert_failed(ExitCode.NoSpace, field="spec.pod.resources", says="model.onnx")
 

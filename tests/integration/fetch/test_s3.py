@@ -15,7 +15,7 @@ from aiohttp import web
 from sentinel_operator.api.serving import ExitCode, ObjectStoreAccess
 from sentinel_workloads.fetch.artifact import digest_of
 from tests.integration.fetch.conftest import Bucket
-from tests.integration.fetch.harness import DROP_PRIVILEGES, Fetcher, write_files
+from tests.integration.fetch.harness import COMMAND, DROP_PRIVILEGES, Fetcher, write_files
 from tests.integration.fetch.https_server import http_server
 from tests.support.cuttingproxy import CuttingProxy, Fault, http_answer
 from tests.support.weed import READER_ACCESS_KEY, READER_SECRET_KEY, Weed
@@ -243,7 +243,7 @@ async def test_a_hostile_listing_cannot_choose_where_files_go(
 
 
 async def test_it_runs_without_privileges(fetcher: Fetcher, bucket: Bucket, tmp_path: Path) -> None:
-    fetcher.command = (*DROP_PRIVILEGES, *fetcher.command)
+    fetcher.command = (*DROP_PRIVILEGES, *COMMAND)
     await bucket.put_all({"m/a/model.onnx": b"1"})
     config = bucket.config("m/", digest=digest_of(write_files(tmp_path / "expected", {"a/model.onnx": b"1"})))
     config = config.model_copy(update={"cache_dir": str(fetcher.cache)})

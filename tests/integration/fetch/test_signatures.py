@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ async def test_identities_are_verified_without_any_network(fetcher: Fetcher, tmp
     # The services are gone now, and name resolution has nowhere to go.
     audit = "import sys, runpy; sys.addaudithook(lambda e, a: e.startswith('socket.connect') and sys.exit(99));"
     fetcher.command = (
-        fetcher.command[0],
+        sys.executable,
         "-c",
         audit + "runpy.run_module('sentinel_workloads.fetch', run_name='__main__')",
     )

@@ -33,7 +33,10 @@ def main(argv: list[str] | None = None) -> int:
         termination, code = asyncio.run(_fetch(arguments.config, arguments.out))
     except Exception as error:
         log.exception("this should not have happened")
-        termination, code = Termination(reason="InternalError", message=f"{type(error).__name__}: {error}"), UNEXPECTED
+        termination, code = (
+            Termination(reason="InternalError", message=f"{type(error).__name__}; see the log"),
+            UNEXPECTED,
+        )
     with contextlib.suppress(OSError):  # the exit code says the most important thing
         report.write_termination(termination)
     return code
