@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from rich.text import Text
+
 from sentinel_operator.cli.grid import console, show
 from sentinel_operator.cli.story import Gathered
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sentinel_operator.api.serving import ExitCode
 from sentinel_operator.cli.advice import ADVICE, BY_ITSELF, NOTHING, advice
 from sentinel_operator.core.sentrymodel import assess, faults, summary

