@@ -25,7 +25,7 @@ async def serve(options: Options) -> None:
     await Server(config, options).run()
 
 
-def main() -> ExitCode:
+def main() -> int:
     """Gives the code to end with."""
     options = parse()
     logs.configure(options.log_level)
@@ -37,6 +37,9 @@ def main() -> ExitCode:
         LOG.error(error.message, extra={"reason": error.code.name, "field": error.field})  # noqa: TRY400
         write_termination(error)
         return error.code
+    except Exception:
+        LOG.critical("the server ended by a defect or for want of a port", exc_info=True)
+        return 1
     return ExitCode.Ok
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import time
@@ -93,6 +94,8 @@ class Server:
         service.load(model, self._batcher(model, pace))
         service.metrics.load_seconds = time.perf_counter() - began
         ports["grpcPort"] = await self._rpc.open(host, self._options.grpc_port)
+        gc.collect()
+        gc.freeze()  # Walking through all that was imported would hold up requests for tens of milliseconds.
         service.metrics.ready = True
         LOG.info(
             "ready",
