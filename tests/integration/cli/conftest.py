@@ -13,7 +13,8 @@ from sentinel_operator.engine.access import Access, Source
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.metrics import Metrics
 from sentinel_operator.engine.transport import Limits, Transport
-from tests.integration.cli.world import NAMESPACES, World
+from tests.integration.cli.world import MODELS, NAMESPACES, World
+from tests.support.eventually import eventually
 
 CRDS = Path(__file__).parents[3] / "crds"
 
@@ -21,9 +22,6 @@ CRDS = Path(__file__).parents[3] / "crds"
 @pytest.fixture(scope="session")
 def served(api_server: Cluster) -> Cluster:
     api_server.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(CRDS))
-    api_server.kubectl(
-        *("wait", "--for=condition=Established", "--timeout=60s", "crd", "-l", "app.kubernetes.io/part-of=sentinel")
-    )
     return api_server
 
 
@@ -31,6 +29,7 @@ def served(api_server: Cluster) -> Cluster:
 async def world(served: Cluster) -> AsyncIterator[World]:
     access = await Access.open(Source(served.kubeconfig))
     made = World(KubeApi(Transport(access, metrics=Metrics(), limits=Limits())), served.kubeconfig)
+    await eventually(lambda: made.api.list(MODELS))
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": made.namespace}}
     await made.api.create(NAMESPACES, namespace)
     try:
