@@ -36,8 +36,11 @@ def require(packages: Mapping[str, str], say: Callable[[str], None]) -> None:
     say(f"installing {' '.join(missing)}")
     apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
     install = [*apt, "install", "--yes", "--no-install-recommends", *missing]
-    run_long([*apt, "update"], what="apt-get update", say=say, timeout=300)
-    run_long(install, what="apt-get install", say=say, timeout=900)
+    try:
+        run_long(install, what="apt-get install", say=say, timeout=900)
+    except DevclusterError:  # the list of packages is missing or old
+        run_long([*apt, "update"], what="apt-get update", say=say, timeout=300)
+        run_long(install, what="apt-get install", say=say, timeout=900)
 
 
 def _present(program: str) -> bool:

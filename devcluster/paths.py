@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -36,6 +37,15 @@ def content_key(*, paths: Iterable[Path] = (), texts: Iterable[str] = ()) -> str
             digest.update(f"file {file.relative_to(path.parent)}\n".encode())
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def keep_newest(folder: Path, pattern: str, number: int) -> None:
+    """Removes all but the newest files or folders of the pattern."""
+    for old in sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)[number:]:
+        if old.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.unlink(missing_ok=True)
 
 
 def is_overlay(path: Path) -> bool:
