@@ -51,8 +51,8 @@ class _Uncounted:
 @asynccontextmanager
 async def cluster(where: Where) -> AsyncIterator[Cluster]:
     """Gives the client; raises Failed for whatever it or the block could not do with the API server."""
-    files = _kubeconfig(where)
-    namespace = where.namespace or _namespace(files, where.context)
+    files = kubeconfig_of(where)
+    namespace = where.namespace or namespace_of(files, where.context)
     try:
         access = await Access.open(Source(Path(files) if files else None, where.context))
     except (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -95,7 +95,7 @@ def within(resource: Resource, namespace: str) -> Resource:
     return replace(resource, plural=f"namespaces/{namespace}/{resource.plural}", namespaced=False)
 
 
-def _kubeconfig(where: Where) -> str:
+def kubeconfig_of(where: Where) -> str:
     """Gives the files that kubectl would take, or an empty string for the pod's own service account."""
     asked = where.kubeconfig or os.environ.get("KUBECONFIG")
     files = [os.path.expanduser(each) for each in (asked or KUBE_CONFIG_DEFAULT_LOCATION).split(os.pathsep) if each]  # noqa: PTH111 - Path has no such thing for lists
@@ -108,7 +108,7 @@ def _kubeconfig(where: Where) -> str:
     )
 
 
-def _namespace(files: str, context: str | None) -> str:
+def namespace_of(files: str, context: str | None) -> str:
     """Gives the namespace of the context, or of the pod."""
     if not files:
         return _OWN_NAMESPACE.read_text().strip() if _OWN_NAMESPACE.exists() else "default"
