@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from sentinel_operator.engine.pki import Pair, new_authority, new_leaf
 from sentinel_operator.hooks.server import AdmissionServer
 
