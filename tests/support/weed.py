@@ -81,6 +81,9 @@ def _start(home: Path) -> tuple[subprocess.Popen[bytes], dict[str, int]]:
         "-ip.bind=127.0.0.1",
         "-s3",
         "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-s3.localSocket=s3.sock",  # below the working directory: paths of sockets must be short
+        "-filer.localSocket=filer.sock",
         f"-s3.config={home / 's3.json'}",
         "-volume.max=200",
         "-master.volumeSizeLimitMB=64",

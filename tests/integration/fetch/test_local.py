@@ -102,6 +102,8 @@ async def test_more_than_the_volume_has_free_is_not_begun(fetcher: Fetcher, tmp_
         ({"uri": "http://host/x"}, SOURCE, "s3://, https:// or file:///"),
         ({"uri": "model.onnx"}, SOURCE, "nothing"),
         ({"uri": "file://host/x"}, SOURCE, "absolute path"),
+        ({"uri": "file:///mnt/../etc/passwd"}, SOURCE, "lead out"),
+        ({"uri": "file:///mnt/%2e%2e/etc"}, SOURCE, "lead out"),
         ({"uri": "s3:///key"}, f"{STORE}.uri", "no bucket"),
         ({"uri": "s3://UPPER/key"}, f"{STORE}.uri", "UPPER"),
         ({"uri": "s3://bucket/key", "objectStore": {"endpoint": "nonsense"}}, f"{STORE}.endpoint", "nonsense"),

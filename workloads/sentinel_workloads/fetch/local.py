@@ -48,7 +48,10 @@ class LocalSource:
         parts = urlsplit(uri)
         if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
             raise Failure(ExitCode.InvalidConfig, FIELD, f"{uri!r} must be file:/// and an absolute path")
-        return cls(Path(unquote(parts.path)))
+        path = Path(unquote(parts.path))
+        if ".." in path.parts:
+            raise Failure(ExitCode.InvalidConfig, FIELD, f"{uri!r} would lead out of its volume")
+        return cls(path)
 
     async def listing(self) -> tuple[Remote, ...]:
         """Every file below the root, or the one file itself, with its size."""
