@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import signal
 import sys
 from collections.abc import AsyncIterator
 
@@ -66,6 +67,16 @@ async def test_the_end_of_the_object_is_the_end_of_the_watch(world: World, until
     assert done.code == code
     assert done.out.endswith("sentrymodel/fraud is not there\n")
     assert done.err == ("error: sentrymodel/fraud was deleted\n" if code else "")
+
+
+@pytest.mark.parametrize(("words", "code"), [((), 0), (("--until", "ready"), 130)])
+async def test_ctrl_c_ends_it_without_a_traceback(world: World, words: tuple[str, ...], code: int) -> None:
+    await world.model("fraud", "storage-unreachable")
+    running = await world.start("watch", "sm/fraud", *words)
+    await running.line()
+    running.process.send_signal(signal.SIGINT)
+    done = await running.done()
+    assert (done.code, done.err) == (code, "")
 
 
 async def test_a_dropped_watch_is_taken_up_again_and_no_change_is_lost(world: World, proxy: FaultProxy) -> None:
