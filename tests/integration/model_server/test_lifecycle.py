@@ -145,6 +145,23 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path):
         assert server.wait() == 0
 
 
+def test_a_server_that_is_told_to_end_while_it_loads_ends_at_once(tmp_path: Path):
+    """A warm-up that never ends stands for a model that takes long to load."""
+    features = [{"name": "x", "dtype": "int64"}]
+    config = {"task": "Generic", "features": features, "warmup": [{"features": {"x": 2**40}}]}
+    server = ModelServer(lay_out(tmp_path, graphs.slow(64), config))
+    try:
+        server.says("listening")
+        assert server.ask("/v2/health/live")[0] == 200
+        assert server.ask("/v2/health/ready")[0] == 503
+        assert server.ask("/v1/predict", {"features": {"x": 1}})[0] == 503
+        server.terminate()
+        assert server.wait() == 0
+        assert not any(entry["msg"] == "ready" for entry in server.log)
+    finally:
+        server.kill()
+
+
 def test_a_run_that_hangs_does_not_hold_up_the_end(tmp_path: Path):
     config = {"task": "Generic", "limits": {"drainSeconds": 0, "requestTimeoutSeconds": 0.1}}
     with serving(tmp_path, graphs.slow(64), config) as server:

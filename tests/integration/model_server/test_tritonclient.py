@@ -180,3 +180,7 @@ def test_a_model_of_one_fixed_batch(tmp_path: Path):
         with pytest.raises(InferenceServerException, match=r"takes shape \[1, 3\], not \[2, 3\]"):
             client.infer("demo", [tensor])
         client.close()
+        row = dict.fromkeys("abc", 1.0)
+        assert running.ask("/v1/predict", {"features": row})[0] == 200
+        status, answer, _ = running.ask("/v1/predict", {"instances": [row, row]})
+        assert (status, answer["error"]) == (400, "this model takes one instance at a time")

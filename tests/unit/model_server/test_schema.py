@@ -94,6 +94,9 @@ REFUSED = {
         "spec.schema.features[1].dtype",
         "takes int64",
     ),
+    "many rows at a time": Case(
+        graphs.linear_classifier(3, 2, rows=8), tabular("a b c"), "spec.schema.features", "exactly 8 rows"
+    ),
     "one label too few": Case(LINEAR, tabular("a b c", "yes"), "spec.schema.labels", "tells 2 classes apart"),
     "one label too many": Case(LINEAR, tabular("a b c", "yes no maybe"), "spec.schema.labels", "the schema names 3"),
     "a label twice": Case(LINEAR, tabular("a b c", "yes yes"), "spec.schema.labels", "twice"),

@@ -26,7 +26,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     """Reads the flags."""
     parser = argparse.ArgumentParser(prog="python -m sentinel_workloads.model_server", description=__doc__)
     parser.add_argument("--config", type=Path, default=Path(CONFIG_DIR) / SERVING_FILE)
-    parser.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104
+    parser.add_argument("--host", default="", help="address to listen on (default: all, IPv4 and IPv6)")
     parser.add_argument("--http-port", type=int, default=HTTP_PORT)
     parser.add_argument("--grpc-port", type=int, default=GRPC_PORT)
     parser.add_argument("--metrics-port", type=int, default=METRICS_PORT)

@@ -84,7 +84,8 @@ class Server:
         ports["httpPort"] = await self._http.open(host, self._options.http_port)
         LOG.info("listening", extra=ports)
         began = time.perf_counter()
-        loading = asyncio.create_task(asyncio.to_thread(_load, self._config))
+        # Not the loop's own threads: these would have to be waited for, were it told to end before the model is loaded.
+        loading = asyncio.get_running_loop().run_in_executor(service.encoders, _load, self._config)
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():

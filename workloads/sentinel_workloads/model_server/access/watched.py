@@ -25,7 +25,7 @@ async def reload_on_change(paths: list[Path], reload: Callable[[], None], *, eve
             continue
         try:
             reload()
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next change must be seen
             LOG.error("what was mounted anew is not used: %s", error)  # noqa: TRY400
         else:
             seen = now

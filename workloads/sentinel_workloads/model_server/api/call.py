@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 
 import orjson
 
 from sentinel_workloads.model_server.api.service import Service
-from sentinel_workloads.model_server.inference.work import Work
 from sentinel_workloads.model_server.observe.trace import request_id, trace_of
 from sentinel_workloads.model_server.refusal import Cause, Refusal
 from sentinel_workloads.model_server.wire.exchange import JSON, Exchange
@@ -22,13 +22,14 @@ FAULT = 500
 class Call:
     """Counts a request as in flight until it is answered or its client is gone."""
 
-    __slots__ = ("exchange", "id", "service", "work")
+    __slots__ = ("exchange", "id", "service", "withdraw")
 
     def __init__(self, exchange: Exchange, service: Service) -> None:
         self.exchange = exchange
         self.service = service
         self.id = request_id(exchange.headers.get(b"x-request-id"))
-        self.work: Work | None = None
+        self.withdraw: Callable[[], object] | None = None
+        """Takes back what was begun for a client that is gone."""
         service.metrics.in_flight += 1
         exchange.abandoned = self._abandoned
 
@@ -64,8 +65,8 @@ class Call:
             LOG.log(level, reason or "answered", extra=self._log_fields(status))
 
     def _abandoned(self) -> None:
-        if self.work is not None:
-            self.service.cancel(self.work)
+        if self.withdraw is not None:
+            self.withdraw()
         self._count(CLIENT_GONE)
 
     def _count(self, status: int) -> None:

@@ -24,9 +24,9 @@ class Infer:
         """Answers when the model has run."""
         _, signature = self._service.loaded()
         inference = decode(body, call.exchange.headers.get(HEADER_LENGTH), signature)
-        call.work = self._service.submit(
-            inference.feeds, partial(self._done, call, inference), rows=inference.rows, key=inference.key
-        )
+        done = partial(self._done, call, inference)
+        work = self._service.submit(inference.feeds, done, rows=inference.rows, key=inference.key)
+        call.withdraw = partial(self._service.cancel, work)
 
     def _done(self, call: Call, inference: Inference, work: Work) -> None:
         if work.error is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -42,10 +43,20 @@ class Predict:
             return
         if self._encoding >= MAX_ENCODING:
             raise Refusal(Cause.OVERLOADED, "too many long texts wait to be tokenized", retry_after=1.0)
+        self._encode_in_thread(call, request, encoder)
+
+    def _encode_in_thread(self, call: Call, request: dict[str, Any], encoder: Encoder) -> None:
+        service = self._service
+        late = Refusal(Cause.DEADLINE, "no answer within the time allowed")
+        deadline = service.loop.call_later(service.timeout, call.refuse, late)
+        future = service.encoders.submit(encoder.encode, request)
+
+        def encoded(_: Future[Encoded]) -> None:
+            service.loop.call_soon_threadsafe(self._encoded, call, request, future, deadline)
+
         self._encoding += 1
-        loop = self._service.loop
-        future = self._service.encoders.submit(encoder.encode, request)
-        future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._encoded, call, request, done))
+        call.withdraw = future.cancel
+        future.add_done_callback(encoded)
 
     def _encoder(self) -> Encoder:
         encoder = self._service.loaded()[0].encoder
@@ -57,20 +68,27 @@ class Predict:
             )
         return encoder
 
-    def _encoded(self, call: Call, request: dict[str, Any], future: Future[Encoded]) -> None:
+    def _encoded(
+        self, call: Call, request: dict[str, Any], future: Future[Encoded], deadline: asyncio.TimerHandle
+    ) -> None:
         self._encoding -= 1
+        deadline.cancel()
         if call.exchange.answered:
             return
+        within = deadline.when() - self._service.loop.time()
         try:
-            self._run(call, request, future.result())
+            self._run(call, request, future.result(), within=within)
         except Refusal as refusal:
             call.refuse(refusal)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             call.fail(error)
 
-    def _run(self, call: Call, request: dict[str, Any], encoded: Encoded) -> None:
+    def _run(self, call: Call, request: dict[str, Any], encoded: Encoded, *, within: float | None = None) -> None:
+        if encoded.rows > 1 and not self._service.loaded()[0].batches:
+            raise invalid("this model takes one instance at a time")
         done = partial(self._done, call, encoded, request.get(PROBABILITIES) is True)
-        call.work = self._service.submit(encoded.feeds, done, rows=encoded.rows, key=encoded.key)
+        work = self._service.submit(encoded.feeds, done, rows=encoded.rows, key=encoded.key, within=within)
+        call.withdraw = partial(self._service.cancel, work)
 
     def _done(self, call: Call, encoded: Encoded, probabilities: bool, work: Work) -> None:
         if work.error is not None:

@@ -185,6 +185,7 @@ class RpcServer:
 
     async def open(self, host: str, port: int) -> int:
         """Listens, and gives the port."""
+        host = host or "::"
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         if self._certificates is not None:
             bound = self._server.add_secure_port(address, self._certificates.grpc_credentials())

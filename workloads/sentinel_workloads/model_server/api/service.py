@@ -33,7 +33,7 @@ class Service:
         self.digest = config.model_digest
         self._batcher: Batcher | None = None
         self.loop = asyncio.get_running_loop()
-        self._timeout = config.limits.request_timeout_seconds
+        self.timeout = config.limits.request_timeout_seconds
         self.last_request = self.loop.time()
         """When the last prediction was asked for, by the loop's clock."""
         self.encoders = ThreadPoolExecutor(1, thread_name_prefix="encode")
@@ -46,7 +46,7 @@ class Service:
     @property
     def alive(self) -> bool:
         """False when a run hangs."""
-        limit = self._timeout * STUCK_AFTER_TIMEOUTS
+        limit = self.timeout * STUCK_AFTER_TIMEOUTS
         return self._batcher is None or self._batcher.oldest_run_seconds < limit
 
     def load(self, model: ServedModel, batcher: Batcher) -> None:
@@ -76,7 +76,7 @@ class Service:
         if self._batcher is None:
             raise Refusal(Cause.NOT_READY, "the model is not loaded yet", retry_after=RETRY_AFTER_SECONDS)
         now = self.last_request = self.loop.time()
-        timeout = self._timeout if within is None else min(within, self._timeout)
+        timeout = self.timeout if within is None else min(within, self.timeout)
         work = Work(feeds, rows=rows, key=key, deadline=now + timeout, done=done)
         self._batcher.submit(work)
         return work

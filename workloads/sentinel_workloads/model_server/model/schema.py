@@ -56,6 +56,7 @@ def check_tokens(tokenizer: Tokenizer, graph: Graph) -> None:
     for spec in graph.inputs:
         if spec.datatype.name not in ("INT64", "INT32") or len(spec.shape) != MATRIX_RANK:
             raise mismatch(f"input {spec.name!r} must be integers [rows, tokens]", field=TASK)
+        _check_rows(spec, field=TASK)
     rows, size = graph.declared.embedding_rows, tokenizer.get_vocab_size(with_added_tokens=True)
     if rows and size > rows:
         raise mismatch(f"the tokenizer has {size} tokens, the model knows {rows}", field=TOKENIZER)
@@ -71,8 +72,14 @@ def _check_matrix(features: tuple[Feature, ...], spec: TensorSpec, *, least: int
         raise mismatch(f"the model takes {columns} features, the schema names {len(features)}", field=FEATURES)
     if least > len(features):
         raise mismatch(f"the model reads at least {least} features, the schema names {len(features)}", field=FEATURES)
+    _check_rows(spec, field=FEATURES)
     for index, feature in enumerate(features):
         _check_dtype(feature, spec, index=index)
+
+
+def _check_rows(spec: TensorSpec, *, field: str) -> None:
+    if spec.shape[0] not in (None, 1):
+        raise mismatch(f"input {spec.name!r} takes exactly {spec.shape[0]} rows at a time, not one", field=field)
 
 
 def _check_columns(features: tuple[Feature, ...], graph: Graph) -> None:
@@ -93,6 +100,7 @@ def _check_columns(features: tuple[Feature, ...], graph: Graph) -> None:
                 f"input {spec.name!r} is {spec.wire_shape}, a feature needs [rows] or [rows, 1]",
                 field=f"{FEATURES}[{index}]",
             )
+        _check_rows(spec, field=f"{FEATURES}[{index}]")
         _check_dtype(feature, spec, index=index)
 
 

@@ -73,13 +73,15 @@ class Signature:
         return array.reshape(shape)
 
     def rows(self, feeds: dict[str, Array]) -> int:
-        """Gives the number of rows; refuses missing inputs, none and too many rows."""
+        """Gives the number of rows, 1 for a model without; refuses missing inputs, none and too many rows."""
         if len(feeds) != len(self.inputs):
             missing = next(name for name in self.inputs if name not in feeds)
             raise invalid(f"input {missing!r} is missing", field="inputs")
+        if not self._batches:
+            return 1
         counts = [array.shape[0] if array.ndim else 1 for array in feeds.values()]
         rows = counts[0]
-        if self._batches and any(count != rows for count in counts):
+        if any(count != rows for count in counts):
             raise invalid(f"the inputs have different numbers of rows: {counts}", field="inputs")
         if rows == 0:
             raise invalid("there must be at least one row", field="inputs")

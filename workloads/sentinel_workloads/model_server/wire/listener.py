@@ -38,7 +38,7 @@ class Listener:
     async def open(self, host: str, port: int) -> int:
         """Listens, and gives the port (of use where 0 was asked for)."""
         self._server = await self._loop.create_server(
-            lambda: Connection(self), host, port, ssl=self._tls, backlog=BACKLOG
+            lambda: Connection(self), host or None, port, ssl=self._tls, backlog=BACKLOG
         )
         return int(self._server.sockets[0].getsockname()[1])
 
