@@ -23,12 +23,6 @@ MAX_BODY = 1000
 WAIT = 30.0
 
 
-@pytest.fixture(scope="module")
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-    """The loop of the shipped server: its transports differ from the standard library's in how they close."""
-    return uvloop.EventLoopPolicy()
-
-
 def echo(exchange: Exchange) -> None:
     """Answers with what was asked."""
     exchange.reply(200, b"|".join((exchange.method, exchange.path, exchange.body)))
