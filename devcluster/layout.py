@@ -12,6 +12,7 @@ import yaml
 
 from devcluster.allocation import IN_A_NODE, Ports, read_record, write_record
 from devcluster.control_plane import ControlPlane
+from devcluster.locks import cluster_lock
 from devcluster.network import Network
 from devcluster.node import Node
 from devcluster.paths import state_root
@@ -63,7 +64,7 @@ class Layout:
     @property
     def processes(self) -> Processes:
         """Gives its processes."""
-        return Processes(self.folder / "processes", self.folder / "log")
+        return Processes(self.folder / "processes", self.folder / "log", cluster_lock(self.name))
 
     @property
     def network(self) -> Network:

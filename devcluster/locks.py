@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from devcluster.paths import state_root
+
+_held: dict[Path, int] = {}
 
 
 @contextlib.contextmanager
@@ -20,11 +22,18 @@ def locked(path: Path) -> Iterator[None]:
         if _is_at(path, descriptor):
             break
         os.close(descriptor)  # its former holder has removed it meanwhile
+    _held[path] = descriptor
     try:
         yield
     finally:
+        del _held[path]
         path.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def held() -> Mapping[Path, int]:
+    """Gives the locks that this process holds, by descriptor; a child that is given one holds the lock as well."""
+    return _held
 
 
 def cluster_lock(name: str) -> Path:

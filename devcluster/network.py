@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from devcluster.errors import DevclusterError
 from devcluster.processes import run
@@ -60,10 +62,15 @@ class Network:
 
     def is_free(self) -> bool:
         """Tells whether nothing on this machine has its bridge or routes its addresses."""
-        ranges = [ipaddress.ip_network(self.nodes), ipaddress.ip_network(self.pods)]
-        routes = json.loads(run(["ip", "-json", "-4", "route", "show"]) or "[]")
+        return self._owner() is None and not self.collides(
+            json.loads(run(["ip", "-json", "-4", "route", "show"]) or "[]")
+        )
+
+    def collides(self, routes: Iterable[Mapping[str, Any]]) -> bool:
+        """Tells whether one of the routes, as iproute2 gives them, goes to its addresses."""
+        ours = [ipaddress.ip_network(self.nodes), ipaddress.ip_network(self.pods)]
         routed = [ipaddress.ip_network(route["dst"]) for route in routes if route["dst"] != "default"]
-        return self._owner() is None and not any(ours.overlaps(theirs) for ours in ranges for theirs in routed)
+        return any(one.overlaps(other) for one in ours for other in routed)
 
     def claim(self) -> None:
         """Makes the bridge."""

@@ -38,7 +38,7 @@ class Pki:
         )
         pki._write("ca", certificate, key)
         tokens = rsa.generate_private_key(65537, 2048)
-        (folder / "sa.key").write_bytes(_pem(tokens))
+        pki._write_secret("sa.key", _pem(tokens))
         public = tokens.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -76,9 +76,12 @@ class Pki:
 
     def _write(self, file: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
         (self.folder / f"{file}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        path = self.folder / f"{file}.key"
+        self._write_secret(f"{file}.key", _pem(key))
+
+    def _write_secret(self, file: str, content: bytes) -> None:
+        path = self.folder / file
         path.touch(mode=0o600)
-        path.write_bytes(_pem(key))
+        path.write_bytes(content)
 
 
 def _builder(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

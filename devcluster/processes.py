@@ -1,7 +1,8 @@
 """Processes that outlive the command that started them, and are ended by it or a later one: those, and no others.
 
 A record holds the process id and its start time, since ids are reused. The process writes it itself, before it becomes
-the program: whoever started it may be killed at any moment, and no process is left that nobody knows of.
+the program, and holds the lock of whoever started it until then: that one may be killed at any moment, and whoever
+has the lock next knows of every process.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster.errors import DevclusterError
+from devcluster.locks import held
 
 _TAIL = 2000
 _KILLED = 10.0
@@ -24,8 +26,9 @@ _RECORD_AND_BECOME = """
 record=$1; shift
 stat=$(cat /proc/$$/stat)
 started=$(set -f; set -- ${stat##*) }; shift 19; echo "$1")  # the 22nd field, see proc(5)
-printf '{"pid": %s, "started": %s}' $$ "$started" > "$record.new" && mv "$record.new" "$record" && exec "$@"
+printf '{"pid": %s, "started": %s}' $$ "$started" > "$record.new" && mv "$record.new" "$record" && exec "$@" 9>&-
 """
+_LOCK = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Processes:
 
     records: Path
     logs: Path
+    lock: Path | None = None
 
     def start(self, role: str, command: Sequence[str | Path]) -> None:
         """Starts a process in a session of its own, its output in the role's log."""
@@ -42,6 +46,7 @@ class Processes:
         record = self._record(role)
         record.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        lock = held().get(self.lock) if self.lock else None
         pid = os.posix_spawn(
             "/bin/sh",
             ["sh", "-c", _RECORD_AND_BECOME, "sh", str(record), *(str(word) for word in command)],
@@ -50,6 +55,7 @@ class Processes:
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(self.log(role)), flags, 0o644),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
+                *([] if lock is None else [(os.POSIX_SPAWN_DUP2, lock, _LOCK)]),
             ],
             setsid=True,
         )
@@ -152,7 +158,11 @@ def run(command: Sequence[str | Path], *, timeout: float = 60.0, text: str | Non
     """Runs a command to its end and gives what it printed; raises DevclusterError with its words when it fails."""
     words = [str(word) for word in command]
     try:
-        done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=timeout, check=False)
+        # It may outlive whoever runs it, and what it does must not come between the next holder's steps.
+        locks = tuple(held().values())
+        done = subprocess.run(
+            words, input=text, capture_output=True, text=True, timeout=timeout, check=False, pass_fds=locks
+        )
     except FileNotFoundError as error:
         raise DevclusterError(f"{words[0]} is not installed") from error
     except subprocess.TimeoutExpired as error:
