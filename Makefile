@@ -40,7 +40,13 @@ venv: $(LOCKED)  ## Make the virtual environment from the lock
 demo: $(LOCKED)  ## Bring up a Kubernetes, serve two signed models, send them real requests
 	@$(BIN)/python -m demo --cluster $(CLUSTER)
 
-test: check  ## Every test, on real components
+.PHONY: prepare
+prepare: $(LOCKED)
+	@echo "── What the tests run on: Kubernetes, images, models (kept in the cache)"
+	@$(BIN)/python -m devcluster build
+	@$(BIN)/python -m demo.models build --out build/models
+
+test: check prepare  ## Every test, on real components
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cluster $(CLUSTER) $(TESTS)
 
 check: $(LOCKED)  ## Style, types, layers, generated files

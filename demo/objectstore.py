@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +52,10 @@ def client_secret(namespace: str, reader: Credentials) -> dict[str, object]:
     )
 
 
-async def upload(*, endpoint: str, credentials: Credentials, folder: Path, prefix: str) -> int:
-    """Puts every file below the folder at the prefix of the bucket (made when missing); gives the number of bytes."""
+async def upload(
+    *, endpoint: str, credentials: Credentials, folder: Path, prefix: str, leave_out: Collection[str] = ()
+) -> int:
+    """Puts the files below the folder at the prefix of the bucket (made when missing); gives the number of bytes."""
     config = AioConfig(connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 8, "mode": "standard"})
     total = 0
     async with get_session().create_client(
@@ -65,7 +68,7 @@ async def upload(*, endpoint: str, credentials: Credentials, folder: Path, prefi
     ) as s3:
         if BUCKET not in {bucket["Name"] for bucket in (await s3.list_buckets()).get("Buckets", [])}:
             await s3.create_bucket(Bucket=BUCKET)
-        for path in _files_below(folder):
+        for path in [path for path in _files_below(folder) if path.name not in leave_out]:
             body = await asyncio.to_thread(path.read_bytes)
             await s3.put_object(Bucket=BUCKET, Key=f"{prefix}/{path.relative_to(folder).as_posix()}", Body=body)
             total += len(body)

@@ -24,8 +24,7 @@ def port_forward(kubectl: Sequence[str], *, namespace: str, target: str, ports: 
         [*command, *(f":{port}" for port in ports)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        bufsize=1,
+        bufsize=0,
     )
     try:
         yield _await_ports(process, ports)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from devcluster import images, providers
+from devcluster import images, programs, providers
 from devcluster.allocation import names
 from devcluster.cluster import Cluster
 from devcluster.errors import DevclusterError
@@ -50,6 +50,9 @@ def _down(given: argparse.Namespace) -> int:
 
 
 def _build(given: argparse.Namespace) -> int:
+    if not given.image:
+        programs.kube(_say)
+        programs.pause(_say)
     for image in images.named(given.image):
         print(images.build(image, _say))
     return 0
@@ -123,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--controller-manager", action="store_true", help="with --api-only: Deployments and the like")
     down = command("down", _down, "remove a cluster and all that it made")
     down.add_argument("--all", action="store_true", help="every cluster of this machine that was made here")
-    command("build", _build, "build images").add_argument("image", nargs="*", help=_IMAGES)
+    command("build", _build, "build the programs and images").add_argument("image", nargs="*", help=_IMAGES)
     command("load", _load, "build images and bring them to the nodes").add_argument("image", nargs="*", help=_IMAGES)
     command("status", _status, "say what runs")
     command("logs", _logs, "print a component's log").add_argument("component")

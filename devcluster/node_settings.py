@@ -108,7 +108,7 @@ state = "{self.folder}/run"
             "type": "bridge",
             "bridge": "cni0",
             "isGateway": True,
-            "ipMasq": True,
+            "ipMasq": False,  # every pod is reached and seen by its own address
             "hairpinMode": True,
             "ipam": {**ipam, "routes": [{"dst": "0.0.0.0/0"}]},
         }

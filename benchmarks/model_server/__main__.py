@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
-from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import onnx
 from rich.console import Console
@@ -35,73 +35,85 @@ def sample(built: Built) -> tuple[str, list[float]]:
     return json.dumps({"inputs": [tensor]}), row
 
 
-class Rounds:
-    """Every server's outcomes, round by round: each round meets all of them in the same minute."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One server in one round."""
 
-    def __init__(self, names: list[str]) -> None:
-        self.fast: dict[str, list[Outcome]] = {name: [] for name in names}
-        self.steady: dict[str, list[Outcome]] = {name: [] for name in names}
-        self.bare: list[tuple[float, float]] = []
+    fast: Outcome
+    steady: Outcome
+    memory_mib: float
+    start_seconds: float
+
+
+@dataclass(slots=True)
+class Rounds:
+    """Every server, round by round: each round meets all of them in the same minutes."""
+
+    servers: dict[str, list[Seen]] = field(default_factory=dict)
+    bare: list[tuple[float, float]] = field(default_factory=list)
 
     def figures(self) -> dict[str, float]:
         """Gives the medians over the rounds of what gates are set on."""
-        rounds = range(len(self.bare))
-        peers = [name for name in self.fast if name != OURS]
-        ours_fast, ours_steady = self.fast[OURS], self.steady[OURS]
-        added = [ours_steady[n].p99 - self.bare[n][1] for n in rounds]
-        every = [outcome for table in (self.fast, self.steady) for outcome in table[OURS]]
+        ours = self.servers[OURS]
+        peers = [seen for name, seen in self.servers.items() if name != OURS]
+        added = [seen.steady.p99 - p99 for seen, (_, p99) in zip(ours, self.bare, strict=True)]
         figures = {
-            "requests that failed": float(sum(outcome.failures for outcome in every)),
-            "p99 added to bare onnxruntime at 500/s, ms": statistics.median(added),
+            "requests that failed": float(sum(seen.fast.failures + seen.steady.failures for seen in ours)),
+            f"p99 added to bare onnxruntime at {RATE}/s, ms": median(added),
         }
         if peers:
-            best = [max(self.fast[peer][n].per_second for peer in peers) for n in rounds]
-            least = [min(self.steady[peer][n].p99 for peer in peers) for n in rounds]
-            figures["saturation / best peer's"] = statistics.median(ours_fast[n].per_second / best[n] for n in rounds)
-            figures["p99 at 500/s / best peer's"] = statistics.median(ours_steady[n].p99 / least[n] for n in rounds)
+            most = [max(seen.fast.per_second for seen in turn) for turn in zip(*peers, strict=True)]
+            least = [min(seen.steady.p99 for seen in turn) for turn in zip(*peers, strict=True)]
+            figures["saturation / best peer's"] = median(
+                seen.fast.per_second / best for seen, best in zip(ours, most, strict=True)
+            )
+            figures[f"p99 at {RATE}/s / best peer's"] = median(
+                seen.steady.p99 / best for seen, best in zip(ours, least, strict=True)
+            )
         return figures
 
 
-def measure(built: Built, names: list[str], *, seconds: float, rounds: int) -> tuple[Rounds, list[Running]]:
-    """Runs all servers at once, idle but for the one that is asked."""
+def measure(built: Built, names: list[str], *, seconds: float, rounds: int) -> Rounds:
+    """Runs the servers one after another, each alone: some are busy even when nobody asks."""
     body, row = sample(built)
-    outcomes = Rounds(names)
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        servers = [stack.enter_context(running(name, built, body, scratch / name)) for name in names]
-        for server in servers:
-            load(server.url, body, connections=CONNECTIONS, per_second=MAX, seconds=WARM_SECONDS)
-        for _ in range(rounds):
+    outcomes = Rounds({name: [] for name in names})
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds):
             outcomes.bare.append(bare(built.artifact / "model.onnx", row, per_second=RATE, seconds=seconds))
-            for server in servers:
-                fast = load(server.url, body, connections=CONNECTIONS, per_second=MAX, seconds=seconds)
-                steady = load(server.url, body, connections=CONNECTIONS, per_second=RATE, seconds=seconds)
-                outcomes.fast[server.name].append(fast)
-                outcomes.steady[server.name].append(steady)
-        memory = {server.name: server.resident_mib for server in servers}
-        show(outcomes, servers, memory)
-    return outcomes, servers
+            for name in names:
+                with running(name, built, body, Path(folder) / f"{name}-{number}") as server:
+                    outcomes.servers[name].append(look(server, body, seconds=seconds))
+    return outcomes
 
 
-def show(outcomes: Rounds, servers: list[Running], memory: dict[str, float]) -> None:
+def look(server: Running, body: str, *, seconds: float) -> Seen:
+    """Warms a server up, then asks it as fast as it can and at a steady rate."""
+    load(server.url, body, connections=CONNECTIONS, per_second=MAX, seconds=WARM_SECONDS)
+    return Seen(
+        fast=load(server.url, body, connections=CONNECTIONS, per_second=MAX, seconds=seconds),
+        steady=load(server.url, body, connections=CONNECTIONS, per_second=RATE, seconds=seconds),
+        memory_mib=server.resident_mib,
+        start_seconds=server.start_seconds,
+    )
+
+
+def show(outcomes: Rounds) -> None:
     """Prints the medians of every server."""
     table = Table(title=f"one row, JSON, {CONNECTIONS} connections", title_justify="left", box=None, padding=(0, 2))
-    for column in ("server", "most/s", f"p50 at {RATE}/s, ms", "p99, ms", "memory, MiB", "start, s"):
-        table.add_column(column, justify="left" if column == "server" else "right")
-    median = statistics.median
-    for server in servers:
-        fast, steady = outcomes.fast[server.name], outcomes.steady[server.name]
+    for column in ("server", "most/s", f"p50 at {RATE}/s", "p99, ms", "MiB", "start, s"):
+        table.add_column(column, justify="left" if column == "server" else "right", no_wrap=True)
+    for name, seen in outcomes.servers.items():
         table.add_row(
-            server.name,
-            f"{median(outcome.per_second for outcome in fast):,.0f}",
-            f"{median(outcome.p50 for outcome in steady):.2f}",
-            f"{median(outcome.p99 for outcome in steady):.2f}",
-            f"{memory[server.name]:,.0f}",
-            f"{server.start_seconds:.1f}",
+            name,
+            f"{median(one.fast.per_second for one in seen):,.0f}",
+            f"{median(one.steady.p50 for one in seen):.2f}",
+            f"{median(one.steady.p99 for one in seen):.2f}",
+            f"{median(one.memory_mib for one in seen):,.0f}",
+            f"{median(one.start_seconds for one in seen):.1f}",
         )
     p50, p99 = (median(pair[index] for pair in outcomes.bare) for index in (0, 1))
-    table.add_row("bare onnxruntime", "", f"{p50:.2f}", f"{p99:.2f}", "", "")
-    Console().print(table)
+    table.add_row("onnxruntime alone", "", f"{p50:.2f}", f"{p99:.2f}", "", "")
+    Console(width=100).print(table)
 
 
 def main() -> int:
@@ -112,7 +124,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     built = obtain(qos.recipe(qos.GOOD[0]), cache_root())
-    outcomes, _ = measure(built, [OURS, *arguments.peers], seconds=arguments.seconds, rounds=arguments.rounds)
+    outcomes = measure(built, [OURS, *arguments.peers], seconds=arguments.seconds, rounds=arguments.rounds)
+    show(outcomes)
     return 0 if report("model_server", outcomes.figures()) else 1
 
 

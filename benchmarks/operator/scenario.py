@@ -39,7 +39,7 @@ class Fleet:
         await _until(self._is_reconciled, deadline=deadline, what=f"{self.count} models reconciled")
 
     async def status_latency(self, samples: int) -> list[float]:
-        """Changes `spec.replicas` of some models one by one; gives the seconds until the status tells the generation."""
+        """Changes `spec.replicas` of models one by one; gives the seconds until the status tells the generation."""
         latencies = []
         for index in range(samples):
             ref = self._ref(index * self.count // samples)

@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=providers.NAMES,
         help="where pods run: local (made here), kind, kubeconfig (an existing cluster), auto",
     )
+    parser.addoption("--gateway", action="store_true", help="test the gateway too, which is built from source")
 
 
 @pytest.fixture(scope="session")

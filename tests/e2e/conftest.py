@@ -1,0 +1,70 @@
+"""A cluster as its users have it: the operator installed, an object store inside, signed models in the store."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from demo import install, objectstore
+from demo.models.artifact import Index
+from demo.models.build import build, recipes
+from demo.portforward import port_forward
+from devcluster.paths import cache
+from devcluster.providers import AnyCluster
+from tests.e2e.world import MODEL, World
+
+_VARIANTS = ("1.0.0", "1.1.0", "2.0.0-missing-feature", "2.0.0-truncated", "2.0.0-tampered")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts every test of this folder on the one worker that has the cluster."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.xdist_group("cluster"))
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """Gives the folder that the models are built in."""
+    return cache("e2e-models")
+
+
+@pytest.fixture(scope="session")
+def index(artifacts: Path) -> Index:
+    """Builds the demo's flow classifier, good versions and bad, signed."""
+    return build(artifacts, wanted=[recipe for recipe in recipes(_VARIANTS) if recipe.name == MODEL])
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: AnyCluster, artifacts: Path, index: Index) -> install.Store:
+    """Installs the operator and the store, and fills the store: each version as signed, and again without signature."""
+    install.install_operator(cluster)
+    store = install.install_store(cluster)
+    with port_forward(cluster.kubectl_command, namespace="object-store", target="svc/seaweedfs", ports=[8333]) as ports:
+        for entry in index.models:
+            for prefix, leave_out in ((entry.path, ()), (f"unsigned/{entry.path}", ("model.sig",))):
+                put = objectstore.upload(
+                    endpoint=f"http://127.0.0.1:{ports[0]}",
+                    credentials=store.writer,
+                    folder=artifacts / entry.path,
+                    prefix=prefix,
+                    leave_out=leave_out,
+                )
+                asyncio.run(put)
+    return store
+
+
+@pytest.fixture
+def world(cluster: AnyCluster, installed: install.Store, artifacts: Path, index: Index, namespace: str) -> World:
+    """Gives a namespace with the Secrets that a model names."""
+    signing = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "model-signing", "namespace": namespace},
+        "stringData": {"signing.pub": (artifacts / index.public_key).read_text()},
+    }
+    cluster.apply([objectstore.client_secret(namespace, installed.reader), signing])
+    return World(cluster, namespace, index, installed)
