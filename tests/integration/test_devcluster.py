@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,10 @@ import pytest
 from devcluster.allocation import names
 from devcluster.cluster import Cluster
 from devcluster.errors import DevclusterError
-from devcluster.processes import Process
 from devcluster.programs import KUBERNETES
 from devcluster.providers import remove
 from devcluster.sharing import shared
+from tests.support.machine import eventually, processes_of
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +29,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "s"
     monkeypatch.setenv("SENTINEL_STATE", str(folder))
     yield folder
-    left = _processes_of(folder)
+    left = processes_of(folder)
     for name in list(names()):
         remove(name)
     assert left == []
@@ -76,18 +75,18 @@ def test_several_run_side_by_side():
 def test_the_controller_manager_makes_replica_sets_and_collects_garbage():
     with Cluster.api_only(name="one", controller_manager=True) as cluster:
         cluster.kubectl("create", "deployment", "app", "--image=none", "--replicas=2")
-        _eventually(lambda: len(cluster.get("pods")["items"]) == 2)
+        eventually(lambda: len(cluster.get("pods")["items"]) == 2)
 
         cluster.kubectl("delete", "deployment", "app")
 
-        _eventually(lambda: cluster.get("replicasets,pods")["items"] == [])
+        eventually(lambda: cluster.get("replicasets,pods")["items"] == [])
 
 
 def test_with_an_audit_log_every_request_is_in_it():
     with Cluster.api_only(name="one", audit=True) as cluster:
         cluster.kubectl("create", "namespace", "seen")
 
-        _eventually(
+        eventually(
             lambda: any(
                 event["verb"] == "create" and event["objectRef"]["resource"] == "namespaces"
                 for event in map(json.loads, cluster.processes.log("audit").read_text().splitlines())
@@ -100,7 +99,7 @@ def test_with_an_audit_log_every_request_is_in_it():
 def test_one_that_lost_a_component_is_brought_up_anew(component: str):
     with Cluster.api_only(name="one") as cluster:
         cluster.processes.signal(component, signal.SIGKILL)
-        _eventually(lambda: not cluster.healthy())
+        eventually(lambda: not cluster.healthy())
 
         again = Cluster.api_only(name="one")
 
@@ -110,20 +109,20 @@ def test_one_that_lost_a_component_is_brought_up_anew(component: str):
 @pytest.mark.parametrize("until", ["cluster.json", "processes/etcd.json", "processes/apiserver.json"])
 def test_what_a_killed_command_has_left_is_cleared_by_the_next_up(state: Path, until: str):
     _up_killed_when_there_is(state / "one" / until)
-    left = _processes_of(state)
+    left = processes_of(state)
 
     with Cluster.api_only(name="one") as cluster:
         assert cluster.kubectl("get", "--raw", "/readyz") == "ok"
-        assert not set(left) & set(_processes_of(state))
+        assert not set(left) & set(processes_of(state))
 
 
 def test_what_a_killed_command_has_left_is_cleared_by_down(state: Path):
     _up_killed_when_there_is(state / "one" / "processes" / "apiserver.json")
-    assert _processes_of(state)
+    assert processes_of(state)
 
     remove("one")
 
-    assert _processes_of(state) == []
+    assert processes_of(state) == []
 
 
 def test_a_cluster_that_cannot_start_says_why_and_leaves_only_its_logs(state: Path, tmp_path: Path):
@@ -169,6 +168,7 @@ _SHARE = """
 import sys
 from devcluster.cluster import Cluster
 from devcluster.sharing import shared
+from tests.support.machine import eventually, processes_of
 with shared("one", lambda: Cluster.api_only(name="one")) as cluster:
     print(cluster.processes.pid("apiserver"), flush=True)
     sys.stdin.readline()
@@ -179,28 +179,6 @@ def _up_killed_when_there_is(path: Path) -> None:
     command = subprocess.Popen(
         [sys.executable, "-m", "devcluster", "up", "--api-only", "--name", "one"], stderr=subprocess.DEVNULL
     )
-    _eventually(path.exists)
+    eventually(path.exists)
     command.kill()
     command.wait()
-    assert not (path.parents[len(path.parts) - len(path.parent.parts)] / "complete").exists()
-
-
-def _processes_of(folder: Path) -> list[Process]:
-    """Gives every process that was started with a path below the folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (path / "cmdline").read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if any(word.startswith(f"{folder}/".encode()) for word in words):
-            started = int((path / "stat").read_text().rsplit(")", 1)[1].split()[19])
-            found.append(Process(int(path.name), started))
-    return [process for process in found if process.alive()]
-
-
-def _eventually(look: Callable[[], bool], within: float = 60.0) -> None:
-    deadline = time.monotonic() + within
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
