@@ -29,7 +29,7 @@ async def measure(cluster: Cluster, *, count: int, large: int, samples: int) -> 
         bare = await write_children(api, namespace="bare", count=count)
         figures[f"bare writes of the children of {count} models, s"] = bare
         await _first_reconcile(cluster, api, figures, count=count, samples=samples, bare=bare)
-        await _resync(cluster, api, figures)
+        await _resync(cluster, figures)
         if large > count:
             await _grow(cluster, api, figures, count=count, large=large)
     finally:
@@ -57,12 +57,12 @@ async def _first_reconcile(
         figures["event to status p99, s"] = percentile(latencies, 0.99)
 
 
-async def _resync(cluster: Cluster, api: KubeApi, figures: dict[str, float]) -> None:
+async def _resync(cluster: Cluster, figures: dict[str, float]) -> None:
     """A fresh operator looks at everything that is there, twice, and has nothing to write."""
     async with operator(cluster.kubeconfig, "--resync=15s") as pid:
-        before, busy = await written_so_far(api), cpu_seconds(pid)
+        before, busy = await written_so_far(cluster), cpu_seconds(pid)
         await asyncio.sleep(40)
-        figures["writes of two no-op resyncs"] = await written_so_far(api) - before
+        figures["writes of two no-op resyncs"] = await written_so_far(cluster) - before
         figures["operator CPU of two no-op resyncs, s"] = cpu_seconds(pid) - busy
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from sentinel_operator.engine.kube import KubeApi
+from devcluster.cluster import Cluster
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _WRITES = {"POST", "PUT", "PATCH", "APPLY", "DELETE"}
@@ -42,6 +43,6 @@ def writes(metrics: str) -> float:
     return total
 
 
-async def written_so_far(api: KubeApi) -> float:
+async def written_so_far(cluster: Cluster) -> float:
     """Reads the API server's counters now."""
-    return writes(await api.read_text("/metrics"))
+    return writes(await asyncio.to_thread(cluster.kubectl, "get", "--raw", "/metrics"))

@@ -133,7 +133,10 @@ def test_names_of_services_resolve(web: Cluster, name: str):
 
 def test_a_service_reaches_the_pods_of_every_node(web: Cluster):
     pods = _pods(web)
-    ask = "from urllib.request import urlopen; print(*(urlopen('http://web').read().decode() for _ in range(60)), sep='\\n')"
+    ask = (
+        "from urllib.request import urlopen; "
+        "print(*(urlopen('http://web').read().decode() for _ in range(60)), sep='\\n')"
+    )
 
     answers = _run(web, next(iter(pods)), ask).splitlines()
 
