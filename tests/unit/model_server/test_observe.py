@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from sentinel_operator.api.serving import ServingConfig
 from sentinel_workloads.model_server.inference.work import Work
-from sentinel_workloads.model_server.model.classifier import Readings
+from sentinel_workloads.model_server.model.classifier import Classifier, Reading
 from sentinel_workloads.model_server.observe.logs import MAX_LINES_PER_SECOND, JsonLines, Throttle
 from sentinel_workloads.model_server.observe.metrics import Metrics
 from sentinel_workloads.model_server.observe.trace import request_id, trace_of
@@ -24,7 +24,9 @@ def a_run(*scores: tuple[int, float]) -> list[Work]:
     work = Work({}, rows=len(scores), key=None, deadline=0, done=lambda _: None)
     best = np.array([label for label, _ in scores])
     values = np.array([score for _, score in scores], np.float32)
-    work.readings = Readings(np.zeros((len(scores), 2)), best, values)
+    table = np.zeros((len(scores), 2), np.float32)
+    table[np.arange(len(scores)), best] = values
+    work.reading = Reading(Classifier(output=0, logits=False), [table])
     return [work]
 
 

@@ -57,6 +57,7 @@ class Call:
         if self.exchange.answered:
             return
         line = b"X-Request-ID: %b\r\n%b" % (self.id.encode(), headers)
+        self.withdraw = None  # It refers back to this call: what is no cycle needs no collector.
         self.exchange.reply(status, body, content_type=content_type, headers=line)
         self._count(status)
         traceparent = self.exchange.headers.get(b"traceparent")
@@ -67,6 +68,7 @@ class Call:
     def _abandoned(self) -> None:
         if self.withdraw is not None:
             self.withdraw()
+            self.withdraw = None
         self._count(CLIENT_GONE)
 
     def _count(self, status: int) -> None:

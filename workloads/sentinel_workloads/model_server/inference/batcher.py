@@ -185,10 +185,10 @@ class Batcher:
         self._finish(run.works, seconds)
 
     def _finish(self, works: list[Work], seconds: float) -> None:
-        self._meter.ran(works, rows=sum(work.rows for work in works), seconds=seconds)
         for work in works:
             if work.state is State.RUNNING:
                 self._end(work)
+        self._meter.ran(works, rows=sum(work.rows for work in works), seconds=seconds)
 
     def _end(self, work: Work) -> None:
         work.state = State.DONE

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sentinel_workloads.model_server.inference.work import Work
+from sentinel_workloads.model_server.model.classifier import Reading
 from sentinel_workloads.model_server.model.served import ServedModel
 from sentinel_workloads.model_server.oip.datatypes import Array
 from sentinel_workloads.model_server.refusal import Cause, Refusal
@@ -39,7 +40,7 @@ def run_together(model: ServedModel, works: list[Work]) -> None:
 def _run_one(model: ServedModel, work: Work) -> None:
     work.outputs = outputs = model.session.run(work.feeds)
     if model.classifier is not None:
-        work.readings = model.classifier.read(outputs)
+        work.reading = Reading(model.classifier, outputs)
 
 
 def _run_several(model: ServedModel, works: list[Work]) -> None:
@@ -47,13 +48,12 @@ def _run_several(model: ServedModel, works: list[Work]) -> None:
     outputs = model.session.run(merged(works, model.padding))
     if any(output.ndim == 0 or output.shape[0] != rows for output in outputs):
         raise Refusal(Cause.FAILED, "the model gave another number of rows than it was given")
-    readings = model.classifier.read(outputs) if model.classifier is not None else None
+    reading = Reading(model.classifier, outputs) if model.classifier is not None else None
     start = 0
     for work in works:
         stop = start + work.rows
         work.outputs = [output[start:stop] for output in outputs]
-        if readings is not None:
-            work.readings = readings.part(start, stop)
+        work.reading, work.start = reading, start
         start = stop
 
 

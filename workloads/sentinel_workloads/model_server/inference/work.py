@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from enum import Enum
 
-from sentinel_workloads.model_server.model.classifier import Readings
+from sentinel_workloads.model_server.model.classifier import Reading, Readings
 from sentinel_workloads.model_server.oip.datatypes import Array
 from sentinel_workloads.model_server.refusal import Refusal
 
@@ -21,7 +21,19 @@ class State(Enum):
 class Work:
     """Tensors to run, and after `done(work)` was called, exactly once and on the loop, `outputs` or `error`."""
 
-    __slots__ = ("deadline", "done", "enqueued", "error", "feeds", "key", "outputs", "readings", "rows", "state")
+    __slots__ = (
+        "deadline",
+        "done",
+        "enqueued",
+        "error",
+        "feeds",
+        "key",
+        "outputs",
+        "reading",
+        "rows",
+        "start",
+        "state",
+    )
 
     def __init__(
         self,
@@ -42,5 +54,12 @@ class Work:
         self.enqueued = 0.0
         self.state = State.QUEUED
         self.outputs: list[Array] | None = None
-        self.readings: Readings | None = None
+        self.reading: Reading | None = None
+        """Of the whole run; this work's rows begin at `start`."""
+        self.start = 0
         self.error: Refusal | None = None
+
+    @property
+    def readings(self) -> Readings | None:
+        """Gives labels and scores of this work's rows, where the model is a classifier."""
+        return None if self.reading is None else self.reading.all().part(self.start, self.start + self.rows)

@@ -25,6 +25,22 @@ class Readings:
         return Readings(self.probabilities[start:stop], self.best[start:stop], self.scores[start:stop])
 
 
+class Reading:
+    """What a classifier reads from a run, worked out when somebody asks: tensors are answered without it."""
+
+    __slots__ = ("_classifier", "_outputs", "_readings")
+
+    def __init__(self, classifier: Classifier, outputs: list[Array]) -> None:
+        self._classifier, self._outputs = classifier, outputs
+        self._readings: Readings | None = None
+
+    def all(self) -> Readings:
+        """Gives the readings of all rows of the run."""
+        if self._readings is None:
+            self._readings = self._classifier.read(self._outputs)
+        return self._readings
+
+
 @dataclass(frozen=True, slots=True)
 class Classifier:
     """Which output holds a value for each label, and whether these are logits."""

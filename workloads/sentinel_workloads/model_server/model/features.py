@@ -95,7 +95,7 @@ class FeatureEncoder:
             array: Array = np.array(rows, datatype.numpy)
         except OverflowError:
             raise self._first_bad(rows, datatype, names, single) from None
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if any(map(datatype.suspects, rows)) and not np.isfinite(array).all():
             raise self._first_bad(rows, datatype, names, single)
         return array
 

@@ -61,10 +61,11 @@ class Metrics(Collector):
         self.inference_seconds.observe(seconds)
         self.batch_size.observe(rows)
         threshold = self._config.threshold
-        for work in works:
-            if work.readings is None:
+        for reading in {id(work.reading): work.reading for work in works}.values():
+            if reading is None:
                 continue
-            for best, score in zip(work.readings.best.tolist(), work.readings.scores.tolist(), strict=True):
+            readings = reading.all()
+            for best, score in zip(readings.best.tolist(), readings.scores.tolist(), strict=True):
                 self.scores.observe(score)
                 self.predictions.add((self._labels[best], "true" if score < threshold else "false"))
 

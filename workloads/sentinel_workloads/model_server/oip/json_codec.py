@@ -123,7 +123,7 @@ def _from_json(data: Any, datatype: Datatype, *, field: str) -> Array:
         array: Array = np.array(data, datatype.numpy)
     except OverflowError:
         raise _out_of_range(datatype, field) from None
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if datatype.suspects(data) and not np.isfinite(array).all():
         raise _out_of_range(datatype, field)  # JSON has no infinity: the cast made it.
     return array
 
