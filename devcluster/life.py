@@ -20,6 +20,8 @@ from devcluster.node_settings import MOUNT_POINTS
 from devcluster.paths import state_root
 from devcluster.pki import Pki
 
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+_INSTANCES = 1024
 Say = Callable[[str], None]
 AnyLayout = TypeVar("AnyLayout", bound=Layout)
 _NODES_READY = 120.0
@@ -94,9 +96,16 @@ def _allocated(wanted: AnyLayout) -> AnyLayout:
     return cluster
 
 
+def _allow_inotify() -> None:
+    """Raises the machine's number of inotify instances: kubelets and their runtimes use some 30 a node of 128."""
+    if int(_INOTIFY.read_text()) < _INSTANCES:
+        _INOTIFY.write_text(str(_INSTANCES))
+
+
 def _start(cluster: Layout, binaries: dict[str, Path], say: Say) -> None:
     cluster.kube.symlink_to(binaries["kube"])
     if cluster.nodes:
+        _allow_inotify()
         cluster.network.create(cluster.nodes)
     pki = cluster.control_plane.prepare()
     if cluster.nodes:

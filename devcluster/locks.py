@@ -16,19 +16,25 @@ _held: dict[Path, int] = {}
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds the lock at the path; waits for whoever holds it."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if _is_at(path, descriptor):
-            break
-        os.close(descriptor)  # its former holder has removed it meanwhile
-    _held[path] = descriptor
-    try:
+    descriptor = None
+    while descriptor is None:
+        descriptor = _taken(path, fcntl.LOCK_EX)
+    with _kept(path, descriptor):
         yield
-    finally:
-        del _held[path]
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked_if_free(path: Path) -> Iterator[bool]:
+    """Holds the lock at the path if nobody does, and tells whether."""
+    try:
+        descriptor = _taken(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        descriptor = None
+    if descriptor is None:
+        yield False
+        return
+    with _kept(path, descriptor):
+        yield True
 
 
 def held() -> Mapping[Path, int]:
@@ -46,8 +52,28 @@ def machine_lock() -> Path:
     return Path("/run/sentinel-devcluster.lock") if os.geteuid() == 0 else state_root() / ".machine.lock"
 
 
-def _is_at(path: Path, descriptor: int) -> bool:
+def _taken(path: Path, operation: int) -> int | None:
+    """Gives the descriptor of the lock, None when its former holder has removed the file meanwhile."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
+        fcntl.flock(descriptor, operation)
+        if os.path.samestat(path.stat(), os.fstat(descriptor)):
+            return descriptor
     except FileNotFoundError:
-        return False
+        pass
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+@contextlib.contextmanager
+def _kept(path: Path, descriptor: int) -> Iterator[None]:
+    _held[path] = descriptor
+    try:
+        yield
+    finally:
+        del _held[path]
+        path.unlink(missing_ok=True)
+        os.close(descriptor)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from devcluster import providers
-from devcluster.locks import locked
+from devcluster.locks import locked, locked_if_free
 from devcluster.paths import state_root
 from devcluster.processes import Process
 from devcluster.providers import AnyCluster
@@ -46,8 +46,9 @@ def shared(name: str, bring_up: Callable[[], ClusterT]) -> Iterator[ClusterT]:
 def sweep() -> None:
     """Removes the clusters whose users were all killed."""
     for users in state_root().glob(f".*{_SUFFIX}"):
-        with locked(_lock_of(users)):
-            if users.exists() and not _living(users):
+        # Who holds the lock is alive, and may be long about it.
+        with locked_if_free(_lock_of(users)) as free:
+            if free and users.exists() and not _living(users):
                 providers.remove(users.name.removeprefix(".").removesuffix(_SUFFIX))
                 users.unlink()
 
