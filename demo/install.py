@@ -49,7 +49,10 @@ def install_store(cluster: AnyCluster) -> Store:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "object-store"}}
     cluster.apply([namespace, objectstore.server_secret(writer=store.writer, reader=store.reader)])
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(objectstore.MANIFEST))
-    cluster.kubectl("rollout", "restart", "deployment/seaweedfs", "--namespace=object-store")
+    # Its pods are made anew once for the new credentials, however often and fast this is called.
+    annotations = {"sentinel.dev/credentials": store.writer.access_key}
+    template = json.dumps({"spec": {"template": {"metadata": {"annotations": annotations}}}})
+    cluster.kubectl("patch", "deployment/seaweedfs", "--namespace=object-store", f"--patch={template}")
     roll_out(cluster, "deployment/seaweedfs", namespace="object-store")
     return store
 

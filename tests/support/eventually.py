@@ -13,7 +13,7 @@ T = TypeVar("T")
 _PAUSE = 0.05
 
 
-async def eventually(look: Callable[[], Awaitable[T]], *, within: float = 30.0) -> T:
+async def eventually(look: Callable[[], Awaitable[T]], *, within: float = 120.0) -> T:
     """Gives the first outcome that is true; an AssertionError or ApiError raised by `look` means not yet."""
     last: BaseException | None = None
     try:

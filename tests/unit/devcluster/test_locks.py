@@ -7,7 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
-from devcluster.locks import locked
+from devcluster.locks import locked, locked_if_free
 
 _HOLD = """
 import sys; from pathlib import Path; from devcluster.locks import locked
@@ -20,6 +20,13 @@ with locked(Path(sys.argv[1])):
 def test_it_leaves_no_file(tmp_path: Path):
     with locked(tmp_path / "a"):
         assert (tmp_path / "a").exists()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_does_not_wait_is_told_whether_it_has_it(tmp_path: Path):
+    with locked_if_free(tmp_path / "a") as one, locked_if_free(tmp_path / "a") as other:
+        assert (one, other) == (True, False)
 
     assert list(tmp_path.iterdir()) == []
 
