@@ -70,7 +70,7 @@ class World:
             found |= {(each["kind"], each["metadata"]["name"]): each for each in items}
         return found
 
-    async def settled(self, name: str, *, color: str = "red", within: float = 30.0) -> dict[tuple[str, str], Manifest]:
+    async def settled(self, name: str, *, color: str = "red", within: float = 120.0) -> dict[tuple[str, str], Manifest]:
         """Waits until a Toy is made as its present spec asks; gives its children."""
 
         async def look() -> dict[tuple[str, str], Manifest]:
