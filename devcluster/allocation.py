@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,15 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         return None
     record["ports"] = tuple(record["ports"])
     return record
+
+
+def remove_record(folder: Path) -> None:
+    """Removes the folder; what is known of the cluster goes last, so that a removal that is killed can be finished."""
+    for path in folder.iterdir() if folder.exists() else ():
+        if path.name != _RECORD:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def names() -> Iterator[str]:

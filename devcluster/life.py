@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from devcluster import addons, gateway, programs
-from devcluster.allocation import free_index, free_ports
+from devcluster import addons, gateway, kernel, programs
+from devcluster.allocation import free_index, free_ports, remove_record
 from devcluster.errors import DevclusterError
 from devcluster.layout import Layout
 from devcluster.locks import cluster_lock, locked, machine_lock
@@ -20,8 +20,6 @@ from devcluster.node_settings import MOUNT_POINTS
 from devcluster.paths import state_root
 from devcluster.pki import Pki
 
-_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
-_INSTANCES = 1024
 Say = Callable[[str], None]
 AnyLayout = TypeVar("AnyLayout", bound=Layout)
 _NODES_READY = 120.0
@@ -93,19 +91,13 @@ def _allocated(wanted: AnyLayout) -> AnyLayout:
         # Written down first: killed in between, the next command finds a record and no network, and that is no error.
         cluster.write()
         cluster.network.claim()
+        kernel.prepare()
     return cluster
-
-
-def _allow_inotify() -> None:
-    """Raises the machine's number of inotify instances: kubelets and their runtimes use some 30 a node of 128."""
-    if int(_INOTIFY.read_text()) < _INSTANCES:
-        _INOTIFY.write_text(str(_INSTANCES))
 
 
 def _start(cluster: Layout, binaries: dict[str, Path], say: Say) -> None:
     cluster.kube.symlink_to(binaries["kube"])
     if cluster.nodes:
-        _allow_inotify()
         cluster.network.create(cluster.nodes)
     pki = cluster.control_plane.prepare()
     if cluster.nodes:
@@ -165,9 +157,10 @@ def _remove(name: str) -> None:
             _await_empty(cluster)
             with locked(machine_lock()):
                 cluster.network.remove()
-                _remove_mount_points()
-    if folder.exists():
-        shutil.rmtree(folder)
+                if not bridges():
+                    kernel.restore()
+                    _remove_mount_points()
+    remove_record(folder)
 
 
 def _await_empty(cluster: Layout) -> None:
@@ -180,9 +173,7 @@ def _await_empty(cluster: Layout) -> None:
 
 
 def _remove_mount_points() -> None:
-    """Removes the empty folders that the last cluster's nodes were mounted over."""
-    if bridges():
-        return  # another cluster's nodes need them
+    """Removes the empty folders that the nodes' own were mounted over."""
     for point in MOUNT_POINTS:
         with contextlib.suppress(OSError):  # not empty: it is not ours alone
             Path(point).rmdir()

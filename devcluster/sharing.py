@@ -39,8 +39,10 @@ def shared(name: str, bring_up: Callable[[], ClusterT]) -> Iterator[ClusterT]:
         yield cluster
     finally:
         with locked(_lock_of(users)):
-            if not _leave(users, this):
+            # Gone before its last user is forgotten: killed in between, the next sweep finds what is left.
+            if _living(users) == [this]:
                 cluster.down()
+            _leave(users, this)
 
 
 def sweep() -> None:
@@ -66,13 +68,11 @@ def _living(users: Path) -> list[Process]:
     return [user for user in (Process(**each) for each in recorded) if user.alive()]
 
 
-def _leave(users: Path, this: Process) -> list[Process]:
-    """Takes the user out and gives those who stay."""
+def _leave(users: Path, this: Process) -> None:
     staying = _living(users)
     if this in staying:
         staying.remove(this)
     _write(users, staying)
-    return staying
 
 
 def _write(users: Path, living: list[Process]) -> None:

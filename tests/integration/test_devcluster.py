@@ -164,6 +164,34 @@ def test_the_cluster_of_a_killed_user_is_removed_by_the_next_one(state: Path):
         assert list(names()) == ["two"]
 
 
+def test_a_removal_that_is_killed_is_finished_by_the_next(state: Path):
+    with Cluster.api_only(name="one"):
+        leaving = subprocess.Popen([sys.executable, "-m", "devcluster", "down", "--name", "one"])
+        eventually(lambda: not (state / "one" / "processes" / "apiserver.json").exists())
+        leaving.kill()
+        leaving.wait()
+
+        remove("one")
+
+        assert processes_of(state) == []
+        assert list(state.iterdir()) == []
+
+
+def test_the_cluster_of_a_user_that_is_killed_while_it_leaves_is_removed_by_the_next_one(state: Path):
+    leaving = subprocess.Popen([sys.executable, "-c", _SHARE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert leaving.stdout
+    assert leaving.stdin
+    assert leaving.stdout.readline()
+    leaving.stdin.write(b"\n")
+    leaving.stdin.flush()
+    eventually(lambda: not (state / "one" / "processes" / "apiserver.json").exists())
+    leaving.kill()
+    leaving.communicate()
+
+    with shared("two", lambda: Cluster.api_only(name="two")):
+        assert list(names()) == ["two"]
+
+
 _SHARE = """
 import sys
 from devcluster.cluster import Cluster
