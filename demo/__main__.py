@@ -72,7 +72,7 @@ def run(stages: Stages, *, provider: str) -> None:
 
 
 def _upload(cluster: AnyCluster, store: install.Store, artifacts: Path, stages: Stages) -> None:
-    with port_forward(cluster.kubectl_command, namespace="object-store", target="svc/seaweedfs", ports=[8333]) as (
+    with port_forward(cluster.kubectl_command, namespace=objectstore.NAMESPACE, target="svc/seaweedfs", ports=[8333]) as (
         port,
     ):
         for model in json.loads((artifacts / "index.json").read_text())["models"]:
@@ -137,7 +137,7 @@ def _tamper(cluster: AnyCluster, store: install.Store, artifacts: Path, stages: 
             content[-1] ^= 1
         (folder / file.name).write_bytes(content)
     prefix = f"{FLOWS}/{newer['version']}-tampered"
-    with port_forward(cluster.kubectl_command, namespace="object-store", target="svc/seaweedfs", ports=[8333]) as (
+    with port_forward(cluster.kubectl_command, namespace=objectstore.NAMESPACE, target="svc/seaweedfs", ports=[8333]) as (
         port,
     ):
         asyncio.run(

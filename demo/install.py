@@ -44,17 +44,20 @@ def install_operator(cluster: AnyCluster) -> None:
 
 
 def install_store(cluster: AnyCluster) -> Store:
-    """Deploys the object store with fresh credentials and waits until it is ready."""
-    store = Store(objectstore.Credentials.generate(), objectstore.Credentials.generate())
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "object-store"}}
-    cluster.apply([namespace, objectstore.server_secret(writer=store.writer, reader=store.reader)])
+    """Deploys the object store and waits until it is ready; one that is there keeps its credentials and its data."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": objectstore.NAMESPACE}}
+    cluster.apply([namespace])
+    found = cluster.kubectl(
+        "get", "secret/seaweedfs", f"--namespace={objectstore.NAMESPACE}", "--ignore-not-found", "--output=json"
+    )
+    if found.strip():
+        writer, reader = objectstore.read_server_secret(json.loads(found))
+    else:
+        writer, reader = objectstore.Credentials.generate(), objectstore.Credentials.generate()
+        cluster.apply([objectstore.server_secret(writer=writer, reader=reader)])
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(objectstore.MANIFEST))
-    # Its pods are made anew once for the new credentials, however often and fast this is called.
-    annotations = {"sentinel.dev/credentials": store.writer.access_key}
-    template = json.dumps({"spec": {"template": {"metadata": {"annotations": annotations}}}})
-    cluster.kubectl("patch", "deployment/seaweedfs", "--namespace=object-store", f"--patch={template}")
-    roll_out(cluster, "deployment/seaweedfs", namespace="object-store")
-    return store
+    roll_out(cluster, "deployment/seaweedfs", namespace=objectstore.NAMESPACE)
+    return Store(writer, reader)
 
 
 def make_namespace(cluster: AnyCluster, *, store: Store, public_key: Path) -> None:

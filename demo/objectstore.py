@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
+NAMESPACE = "object-store"
 ENDPOINT = "http://seaweedfs.object-store.svc:8333"
 """Where the pods find it."""
 BUCKET = "models"
@@ -40,9 +43,15 @@ def server_secret(*, writer: Credentials, reader: Credentials) -> dict[str, obje
         {"name": "writer", "actions": ["Admin"], "credentials": [_as_json(writer)]},
         {"name": "reader", "actions": [f"Read:{BUCKET}", f"List:{BUCKET}"], "credentials": [_as_json(reader)]},
     ]
-    return _secret(
-        "seaweedfs", "object-store", {"s3.json": json.dumps({"identities": identities}), "master.toml": _GROWTH}
-    )
+    return _secret("seaweedfs", NAMESPACE, {"s3.json": json.dumps({"identities": identities}), "master.toml": _GROWTH})
+
+
+def read_server_secret(secret: dict[str, Any]) -> tuple[Credentials, Credentials]:
+    """Gives the writer and the reader of a Secret as the API server returns it."""
+    settings = json.loads(base64.b64decode(secret["data"]["s3.json"]))
+    named = {identity["name"]: identity["credentials"][0] for identity in settings["identities"]}
+    writer, reader = (Credentials(named[name]["accessKey"], named[name]["secretKey"]) for name in ("writer", "reader"))
+    return writer, reader
 
 
 def client_secret(namespace: str, reader: Credentials) -> dict[str, object]:

@@ -11,6 +11,7 @@ from demo import install, objectstore
 from demo.models.artifact import Index
 from demo.models.build import build, recipes
 from demo.portforward import port_forward
+from devcluster.locks import locked
 from devcluster.paths import cache
 from devcluster.providers import AnyCluster
 from tests.e2e.world import MODEL, World
@@ -19,11 +20,10 @@ _VARIANTS = ("1.0.0", "1.1.0", "2.0.0-missing-feature", "2.0.0-truncated", "2.0.
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts every test of this folder on the one worker that has the cluster."""
+    """Marks every test of this folder."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("cluster"))
 
 
 @pytest.fixture(scope="session")
@@ -33,17 +33,31 @@ def artifacts() -> Path:
 
 
 @pytest.fixture(scope="session")
-def index(artifacts: Path) -> Index:
+def index(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Index:
     """Builds the demo's flow classifier, good versions and bad, signed."""
-    return build(artifacts, wanted=[recipe for recipe in recipes(_VARIANTS) if recipe.name == MODEL])
+    with locked(tmp_path_factory.getbasetemp().parent / "models.lock"):
+        return build(artifacts, wanted=[recipe for recipe in recipes(_VARIANTS) if recipe.name == MODEL])
 
 
 @pytest.fixture(scope="session")
-def installed(cluster: AnyCluster, artifacts: Path, index: Index) -> install.Store:
-    """Installs the operator and the store, and fills the store: each version as signed, and again without signature."""
-    install.install_operator(cluster)
-    store = install.install_store(cluster)
-    with port_forward(cluster.kubectl_command, namespace="object-store", target="svc/seaweedfs", ports=[8333]) as ports:
+def installed(
+    cluster: AnyCluster, artifacts: Path, index: Index, tmp_path_factory: pytest.TempPathFactory
+) -> install.Store:
+    """Installs the operator and the store, and fills the store: each version as signed, and again without signature.
+
+    Every worker of a run asks for it, one after another; what the first has made, the others find.
+    """
+    with locked(tmp_path_factory.getbasetemp().parent / "installed.lock"):
+        install.install_operator(cluster)
+        store = install.install_store(cluster)
+        _fill(cluster, store, artifacts, index)
+    return store
+
+
+def _fill(cluster: AnyCluster, store: install.Store, artifacts: Path, index: Index) -> None:
+    with port_forward(
+        cluster.kubectl_command, namespace=objectstore.NAMESPACE, target="svc/seaweedfs", ports=[8333]
+    ) as ports:
         for entry in index.models:
             for prefix, leave_out in ((entry.path, ()), (f"unsigned/{entry.path}", ("model.sig",))):
                 put = objectstore.upload(
@@ -54,7 +68,6 @@ def installed(cluster: AnyCluster, artifacts: Path, index: Index) -> install.Sto
                     leave_out=leave_out,
                 )
                 asyncio.run(put)
-    return store
 
 
 @pytest.fixture
