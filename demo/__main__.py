@@ -72,13 +72,11 @@ def run(stages: Stages, *, provider: str) -> None:
 
 
 def _upload(cluster: AnyCluster, store: install.Store, artifacts: Path, stages: Stages) -> None:
-    with port_forward(cluster.kubectl_command, namespace=objectstore.NAMESPACE, target="svc/seaweedfs", ports=[8333]) as (
-        port,
-    ):
+    with install.store_forwarded(cluster) as endpoint:
         for model in json.loads((artifacts / "index.json").read_text())["models"]:
             size = asyncio.run(
                 objectstore.upload(
-                    endpoint=f"http://127.0.0.1:{port}",
+                    endpoint=endpoint,
                     credentials=store.writer,
                     folder=artifacts / model["path"],
                     prefix=model["path"],
@@ -137,14 +135,8 @@ def _tamper(cluster: AnyCluster, store: install.Store, artifacts: Path, stages: 
             content[-1] ^= 1
         (folder / file.name).write_bytes(content)
     prefix = f"{FLOWS}/{newer['version']}-tampered"
-    with port_forward(cluster.kubectl_command, namespace=objectstore.NAMESPACE, target="svc/seaweedfs", ports=[8333]) as (
-        port,
-    ):
-        asyncio.run(
-            objectstore.upload(
-                endpoint=f"http://127.0.0.1:{port}", credentials=store.writer, folder=folder, prefix=prefix
-            )
-        )
+    with install.store_forwarded(cluster) as endpoint:
+        asyncio.run(objectstore.upload(endpoint=endpoint, credentials=store.writer, folder=folder, prefix=prefix))
     example = (EXAMPLES / f"{FLOWS}.yaml").read_text()
     declared = example.replace("version: 1.0.0", f"version: {newer['version']}")
     declared = declared.replace(f"{FLOWS}/1.0.0/", f"{prefix}/")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from demo import objectstore
+from demo.portforward import port_forward
 from devcluster import images
 from devcluster.errors import DevclusterError
 from devcluster.paths import REPOSITORY
@@ -58,6 +60,15 @@ def install_store(cluster: AnyCluster) -> Store:
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(objectstore.MANIFEST))
     roll_out(cluster, "deployment/seaweedfs", namespace=objectstore.NAMESPACE)
     return Store(writer, reader)
+
+
+@contextlib.contextmanager
+def store_forwarded(cluster: AnyCluster) -> Iterator[str]:
+    """Gives an address of the store on this machine, while it is used."""
+    with port_forward(
+        cluster.kubectl_command, namespace=objectstore.NAMESPACE, target="svc/seaweedfs", ports=[8333]
+    ) as ports:
+        yield f"http://127.0.0.1:{ports[0]}"
 
 
 def make_namespace(cluster: AnyCluster, *, store: Store, public_key: Path) -> None:

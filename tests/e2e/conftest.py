@@ -10,7 +10,6 @@ import pytest
 from demo import install, objectstore
 from demo.models.artifact import Index
 from demo.models.build import build, recipes
-from demo.portforward import port_forward
 from devcluster.locks import locked
 from devcluster.paths import cache
 from devcluster.providers import AnyCluster
@@ -55,13 +54,11 @@ def installed(
 
 
 def _fill(cluster: AnyCluster, store: install.Store, artifacts: Path, index: Index) -> None:
-    with port_forward(
-        cluster.kubectl_command, namespace=objectstore.NAMESPACE, target="svc/seaweedfs", ports=[8333]
-    ) as ports:
+    with install.store_forwarded(cluster) as endpoint:
         for entry in index.models:
             for prefix, leave_out in ((entry.path, ()), (f"unsigned/{entry.path}", ("model.sig",))):
                 put = objectstore.upload(
-                    endpoint=f"http://127.0.0.1:{ports[0]}",
+                    endpoint=endpoint,
                     credentials=store.writer,
                     folder=artifacts / entry.path,
                     prefix=prefix,
