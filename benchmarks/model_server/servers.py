@@ -61,7 +61,7 @@ def command(name: str, built: Built, port: int, scratch: Path) -> Command:
     if name == OURS:
         return Command(_ours(built, port, scratch))
     binaries = environment(PEERS[name], f"onnxruntime=={version('onnxruntime')}")
-    env = {"MODEL": model, "PORT": str(port), "BENTOML_DO_NOT_TRACK": "True", "PYTHONPATH": str(PEERS_CODE)}
+    env = {"MODEL": model, "PORT": str(port), "PYTHONPATH": str(PEERS_CODE)}
     match name:
         case "mlserver":
             settings = {"host": "127.0.0.1", "http_port": port, "grpc_port": free_port(), "metrics_port": free_port()}
@@ -80,7 +80,8 @@ def command(name: str, built: Built, port: int, scratch: Path) -> Command:
                 "--port",
                 str(port),
             ]
-            return Command(bento, env, folder=PEERS_CODE)
+            quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(scratch)}
+            return Command(bento, {**env, **quiet}, folder=PEERS_CODE)
         case _:
             return Command([str(binaries / "python"), str(PEERS_CODE / f"{name}_peer.py")], env)
 
