@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from sentinel_operator.cli.outcome import Exit, Failed
 from sentinel_operator.engine.access import Access, Source
 from sentinel_operator.engine.errors import ApiError, NotFound, Terminal
 from sentinel_operator.engine.kube import KubeApi
-from sentinel_operator.engine.resources import Resource
 from sentinel_operator.engine.transport import Limits, Transport
 
 _TIMEOUT = 15.0
@@ -85,14 +84,6 @@ def explained(error: ApiError, *, host: str) -> Failed:
         return Failed(f"{host} does not serve {API_VERSION}: {error.message}\n{hint}", Exit.UNREACHABLE)
     again = "" if isinstance(error, Terminal) else "; try again"
     return Failed(f"{host} answered {error.code}: {error.message}{again}", Exit.UNREACHABLE)
-
-
-def within(resource: Resource, namespace: str) -> Resource:
-    """Narrows a resource to one namespace, for calls that always ask for the whole collection: a person may be
-    allowed to see one namespace only."""
-    if not (resource.namespaced and namespace):
-        return resource
-    return replace(resource, plural=f"namespaces/{namespace}/{resource.plural}", namespaced=False)
 
 
 def kubeconfig_of(where: Where) -> str:

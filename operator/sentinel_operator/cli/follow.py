@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import cast
 
-from sentinel_operator.cli.cluster import Cluster, within
+from sentinel_operator.cli.cluster import Cluster
 from sentinel_operator.cli.kinds import Target
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.engine.backoff import Backoff
@@ -33,8 +33,7 @@ class Seen:
 async def follow(connected: Cluster, wanted: Target, *, rng: random.Random) -> AsyncGenerator[Seen, None]:
     """Yields the object now and after each change, until the caller stops. The first answer must come: an ApiError is
     raised. Later ones may fail for a while."""
-    base = Resource.of_kind(wanted.kind)
-    resource = within(base, connected.namespace)
+    resource, namespace = Resource.of_kind(wanted.kind), connected.namespace
     query = (("fieldSelector", f"metadata.name={wanted.name}"),)
     backoff = Backoff(rng, base=_BASE, cap=_CAP)
     raw: Manifest | None = None
@@ -42,10 +41,12 @@ async def follow(connected: Cluster, wanted: Target, *, rng: random.Random) -> A
     while True:
         try:
             if not version:
-                items, version = await connected.api.list(base, namespace=connected.namespace, query=query)
+                items, version = await connected.api.list(resource, namespace=namespace, query=query)
                 raw, began = next(iter(items), None), True
                 yield Seen(raw)
-            events = connected.api.watch(resource, resource_version=version, seconds=_SECONDS, idle=_IDLE, query=query)
+            events = connected.api.watch(
+                resource, namespace=namespace, resource_version=version, seconds=_SECONDS, idle=_IDLE, query=query
+            )
             # Closed here and now, while its session is open.
             async with aclosing(cast("AsyncGenerator[Manifest, None]", events)) as stream:
                 async for event in stream:

@@ -81,7 +81,14 @@ class KubeApi:
         return items, version
 
     async def watch(
-        self, resource: Resource, *, resource_version: str, seconds: int, idle: float, query: Query = ()
+        self,
+        resource: Resource,
+        *,
+        resource_version: str,
+        seconds: int,
+        idle: float,
+        namespace: str = "",
+        query: Query = (),
     ) -> AsyncIterator[Manifest]:
         """Yields watch events, bookmarks among them, until the server ends the stream; an ERROR event is raised."""
         asked = (
@@ -91,7 +98,8 @@ class KubeApi:
             ("timeoutSeconds", str(seconds)),
             *query,
         )
-        request = Request(method="GET", path=resource.collection(), verb="watch", kind=resource.kind, query=asked)
+        path = resource.collection(namespace)
+        request = Request(method="GET", path=path, verb="watch", kind=resource.kind, query=asked)
         async for line in self._transport.stream(request, idle=idle):
             try:
                 event: Manifest = orjson.loads(line)

@@ -95,11 +95,15 @@ async def test_a_person_who_may_see_one_namespace_only(world: World, served: Clu
     assert described.code == 0, described.err
     assert "Note: the pods cannot be read: pods is forbidden" in described.out
     assert "Note: the events cannot be read: events.events.k8s.io is forbidden" in described.out
-    watched = await world.run("watch", "sm/fraud", "--until", "ready", "--timeout", "30s", kubeconfig=limited)
+    await world.model("spam", "unobserved")
+    watching = await world.start("watch", "sm/spam", "--until", "ready", "--timeout", "60s", kubeconfig=limited)
+    await watching.line()
+    await world.status("spam", "ready")
+    watched = await watching.done()
     assert watched.code == 0, watched.err
     kinds = await world.run("get", kubeconfig=limited)
     assert kinds.code == 0
-    assert kinds.out.splitlines()[1].split()[0] == "fraud"
+    assert [line.split()[0] for line in kinds.out.splitlines()[1:]] == ["fraud", "spam"]
     assert kinds.err.startswith("warning: sentinelconfigs.sentinel.dev is forbidden")
 
     everywhere = await world.run("get", "sm", "-A", kubeconfig=limited)

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_operator.api.kinds import SENTINEL_CONFIG, SENTRY_MODEL
-from sentinel_operator.cli.cluster import Where, explained, kubeconfig_of, namespace_of, within
+from sentinel_operator.cli.cluster import Where, explained, kubeconfig_of, namespace_of
 from sentinel_operator.cli.outcome import Exit
 from sentinel_operator.engine.errors import ApiError, api_error
-from sentinel_operator.engine.resources import Resource
 
 HOST = "https://cluster.test:6443"
 FAULTS: dict[str, tuple[ApiError, str]] = {
@@ -28,13 +26,6 @@ def test_every_fault_of_the_api_server_says_what_to_check(case: str) -> None:
     failed = explained(error, host=HOST)
     assert failed.code is Exit.UNREACHABLE
     assert said in str(failed)
-
-
-def test_a_watch_is_narrowed_to_the_namespace_that_a_person_may_see() -> None:
-    models, settings = Resource.of_kind(SENTRY_MODEL), Resource.of_kind(SENTINEL_CONFIG)
-    assert within(models, "team-a").collection() == models.collection("team-a")
-    assert within(models, "") == models
-    assert within(settings, "team-a").collection() == settings.collection()
 
 
 def test_a_list_of_kubeconfigs_is_merged_as_kubectl_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
