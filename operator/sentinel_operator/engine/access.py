@@ -9,11 +9,14 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import aiohttp
-import kopf
 from kubernetes_asyncio import client, config
+
+if TYPE_CHECKING:
+    import kopf
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +91,8 @@ class Access:
 
     async def for_kopf(self) -> kopf.ConnectionInfo:
         """Gives kopf the same identity; kopf asks again after a 401."""
+        import kopf  # noqa: PLC0415 - kubectl sentinel does without it, and starts sooner
+
         await self.refresh()
         scheme, _, token = (await self.authorization()).get("authorization", "").partition(" ")
         configuration = self._configuration
