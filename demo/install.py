@@ -16,6 +16,7 @@ from devcluster import images
 from devcluster.errors import DevclusterError
 from devcluster.paths import REPOSITORY
 from devcluster.providers import AnyCluster
+from devcluster.served import await_served
 
 NAMESPACE = "sentinel-demo"
 Say = Callable[[str], None]
@@ -40,7 +41,8 @@ def bring_images(cluster: AnyCluster, say: Say) -> None:
 def install_operator(cluster: AnyCluster) -> None:
     """Applies CRDs and the operator, and waits until both replicas are ready."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(REPOSITORY / "crds"))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "sentrymodels.sentinel.dev")
+    kinds = ("sentrymodels", "sentinelconfigs")
+    await_served(cluster.kubectl, *(f"/apis/sentinel.dev/v1alpha1/{kind}" for kind in kinds))
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(REPOSITORY / "manifests/overlays/dev"))
     roll_out(cluster, "deployment/sentinel-operator", namespace="sentinel-system")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from devcluster import programs
 from devcluster.layout import Layout
+from devcluster.served import await_served
 
 PORT = 8000
 """The port that a Gateway's listener has to name, since it is the data plane's entry."""
@@ -19,9 +20,8 @@ def start(cluster: Layout, traefik: Path, say: Callable[[str], None]) -> None:
     say(f"starting the gateway on {cluster.network.address(1)}:{PORT}")
     definitions = programs.gateway_definitions()
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(definitions))
-    names = ("gatewayclasses", "gateways", "httproutes")
-    wanted = [f"crd/{name}.gateway.networking.k8s.io" for name in names]
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *wanted)
+    kinds = ("gatewayclasses", "gateways", "httproutes")
+    await_served(cluster.kubectl, *(f"/apis/gateway.networking.k8s.io/v1/{kind}" for kind in kinds))
     cluster.apply([_gateway_class()])
     cluster.processes.start("traefik", [*cluster.network.enter(1), *_command(cluster, traefik)])
 
