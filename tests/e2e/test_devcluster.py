@@ -22,7 +22,10 @@ from devcluster.processes import run
 from devcluster.providers import remove
 from tests.support.machine import eventually, processes_of, traces_of
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces are made by root alone")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces are made by root alone"),
+    pytest.mark.xdist_group("devcluster"),  # its clusters are one after another, and not two at a time
+]
 
 IMAGE = images.IMAGES["operator"]
 PYTHON = "/opt/venv/bin/python"

@@ -28,8 +28,12 @@ def processes_of(folder: Path) -> list[Process]:
 def traces_of(cluster: Layout) -> list[str]:
     """Gives a line for everything that a cluster with nodes has outside its folder."""
     network, mark = cluster.network, f"{cluster.network.bridge}-{cluster.name}-"
-    links = [link["ifname"] for link in json.loads(run(["ip", "-json", "link", "show"]))]
-    routes = json.loads(run(["ip", "-json", "-4", "route", "show"]))
+    interfaces = json.loads(run(["ip", "-json", "link", "show"]))
+    aliases = {each["ifname"]: each.get("ifalias", "") for each in interfaces}
+    # Its index may be another cluster's by now.
+    passed_on = aliases.get(network.bridge, "") not in ("", str(cluster.folder))
+    links = [] if passed_on else list(aliases)
+    routes = [] if passed_on else json.loads(run(["ip", "-json", "-4", "route", "show"]))
     mounts = Path("/proc/mounts").read_text().splitlines()
     groups = [group for pattern in (f"{mark}*", f"*/{mark}*") for group in Path("/sys/fs/cgroup").glob(pattern)]
     return [
