@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,13 @@ import pytest
 from demo import install, objectstore
 from demo.models.artifact import Index
 from demo.models.build import build, recipes
+from devcluster.cluster import Cluster
 from devcluster.locks import locked
 from devcluster.paths import cache
 from devcluster.providers import AnyCluster
+from devcluster.sharing import shared
 from tests.e2e.world import MODEL, World
+from tests.support.cluster import fresh_namespace
 
 _VARIANTS = ("1.0.0", "1.1.0", "2.0.0-missing-feature", "2.0.0-truncated", "2.0.0-tampered")
 
@@ -42,18 +47,48 @@ def index(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Index:
 def installed(
     cluster: AnyCluster, artifacts: Path, index: Index, tmp_path_factory: pytest.TempPathFactory
 ) -> install.Store:
-    """Installs the operator and the store, and fills the store: each version as signed, and again without signature.
+    """Installs the operator and the store, and fills the store.
 
     Every worker of a run asks for it, one after another; what the first has made, the others find.
     """
     with locked(tmp_path_factory.getbasetemp().parent / "installed.lock"):
-        install.install_operator(cluster)
-        store = install.install_store(cluster)
-        _fill(cluster, store, artifacts, index)
-    return store
+        return _install(cluster, artifacts, index)
 
 
-def _fill(cluster: AnyCluster, store: install.Store, artifacts: Path, index: Index) -> None:
+@pytest.fixture
+def world(cluster: AnyCluster, installed: install.Store, artifacts: Path, index: Index, namespace: str) -> World:
+    """Gives a namespace with the Secrets that a model names."""
+    return _furnished(World(cluster, namespace, index, installed), artifacts)
+
+
+@pytest.fixture(scope="session")
+def apart_cluster(request: pytest.FixtureRequest, testrun_uid: str) -> Iterator[Cluster]:
+    """Gives a cluster made here for tests that disturb everything in it; they are the xdist group `apart`."""
+    keep = bool(request.config.getoption("--keep-cluster"))
+    gateway = bool(request.config.getoption("--gateway"))
+    name = "testapart" if keep else f"a{testrun_uid[:8]}"
+
+    def bring_up() -> Cluster:
+        made = Cluster.up(name=name, nodes=2, gateway=gateway, say=print)
+        install.bring_images(made, print)
+        return made
+
+    with contextlib.nullcontext(bring_up()) if keep else shared(name, bring_up) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def apart(apart_cluster: Cluster, artifacts: Path, index: Index) -> Iterator[World]:
+    """Gives a namespace of that cluster, for all tests of the group."""
+    store = _install(apart_cluster, artifacts, index)
+    with fresh_namespace(apart_cluster) as namespace:
+        yield _furnished(World(apart_cluster, namespace, index, store), artifacts)
+
+
+def _install(cluster: AnyCluster, artifacts: Path, index: Index) -> install.Store:
+    """Fills the store with each version as signed, and again without signature."""
+    install.install_operator(cluster)
+    store = install.install_store(cluster)
     with install.store_forwarded(cluster) as endpoint:
         for entry in index.models:
             for prefix, leave_out in ((entry.path, ()), (f"unsigned/{entry.path}", ("model.sig",))):
@@ -65,16 +100,15 @@ def _fill(cluster: AnyCluster, store: install.Store, artifacts: Path, index: Ind
                     leave_out=leave_out,
                 )
                 asyncio.run(put)
+    return store
 
 
-@pytest.fixture
-def world(cluster: AnyCluster, installed: install.Store, artifacts: Path, index: Index, namespace: str) -> World:
-    """Gives a namespace with the Secrets that a model names."""
+def _furnished(world: World, artifacts: Path) -> World:
     signing = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": "model-signing", "namespace": namespace},
-        "stringData": {"signing.pub": (artifacts / index.public_key).read_text()},
+        "metadata": {"name": "model-signing"},
+        "stringData": {"signing.pub": (artifacts / world.index.public_key).read_text()},
     }
-    cluster.apply([objectstore.client_secret(namespace, installed.reader), signing])
-    return World(cluster, namespace, index, installed)
+    world.apply(objectstore.client_secret(world.namespace, world.store.reader), signing)
+    return world
