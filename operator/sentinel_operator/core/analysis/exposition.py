@@ -1,0 +1,117 @@
+"""A pod's /metrics becomes the few counts that analysis needs. A pod that talks nonsense is refused with the reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+SERVER = "sentinel_model_server"
+REQUESTS = f"{SERVER}_requests_total"
+SECONDS = f"{SERVER}_request_duration_seconds_bucket"
+PREDICTIONS = f"{SERVER}_predictions_total"
+SCORES = f"{SERVER}_score_bucket"
+COMPARED = f"{SERVER}_shadow_compared_total"
+ROWS = "sentinel_translation_rows_total"
+STARTED = "process_start_time_seconds"
+FAULTS = frozenset({"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN", "DATA_LOSS"})
+MAX_SERIES = 20_000
+_WANTED = (REQUESTS, SECONDS, PREDICTIONS, SCORES, COMPARED, ROWS, STARTED)
+
+GOOD, BAD = "good", "bad"
+FAMILIES = ("requests", "seconds", "labels", "certainty", "scores", "agreement", "rows")
+
+
+class ExpositionError(ValueError):
+    """What a pod answered is not usable, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodCounts:
+    """What one pod has counted since it started: for each family, counts by bin."""
+
+    started: float
+    """When its process started, in seconds since the epoch; NaN where it does not say."""
+    families: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def read(text: str) -> PodCounts:
+    """Reads the text format of Prometheus; raises ExpositionError."""
+    lines = [line for line in text.splitlines() if line.startswith(_WANTED)]
+    if len(lines) > MAX_SERIES:
+        raise ExpositionError(f"{len(lines)} series, above {MAX_SERIES}")
+    families: dict[str, dict[str, float]] = {}
+    started = math.nan
+    for sample in _samples(lines):
+        if sample.name == STARTED:
+            started = sample.value
+            continue
+        for family, name in _bins(sample):
+            counts = families.setdefault(family, {})
+            counts[name] = counts.get(name, 0.0) + _count(sample)
+    for family in ("seconds", "scores"):
+        _demand_histogram(family, families.get(family, {}))
+    if "requests" in families:
+        families["requests"] = {GOOD: 0.0, BAD: 0.0, **families["requests"]}
+    return PodCounts(started, families)
+
+
+def _samples(lines: list[str]) -> Iterator[Sample]:
+    try:
+        for family in text_string_to_metric_families("\n".join(lines) + "\n"):
+            yield from family.samples
+    except (ValueError, IndexError, KeyError) as error:
+        raise ExpositionError(f"not the text format of Prometheus: {str(error)[:120]}") from None
+
+
+def _count(sample: Sample) -> float:
+    if not math.isfinite(sample.value) or sample.value < 0:
+        raise ExpositionError(f"{sample.name} is {sample.value}, which nobody can have counted")
+    return float(sample.value)
+
+
+def _bins(sample: Sample) -> Iterator[tuple[str, str]]:
+    labels = sample.labels
+    match sample.name:
+        case name if name == REQUESTS:
+            yield "requests", BAD if is_fault(labels.get("code", "")) else GOOD
+        case name if name == SECONDS:
+            yield "seconds", _bound(labels)
+        case name if name == SCORES:
+            yield "scores", _bound(labels)
+        case name if name == PREDICTIONS:
+            yield "labels", labels.get("label", "")
+            yield "certainty", BAD if labels.get("uncertain") == "true" else GOOD
+        case name if name == COMPARED:
+            yield "agreement", GOOD if labels.get("agree") == "true" else BAD
+        case name if name == ROWS:
+            yield "rows", BAD if labels.get("flagged") == "true" else GOOD
+        case _:
+            return
+
+
+def is_fault(code: str) -> bool:
+    """Tells whether the server is to blame: a 5xx, or a gRPC status of that meaning. A client's mistake is not."""
+    return (len(code) == 3 and code.startswith("5")) or code in FAULTS
+
+
+def _bound(labels: Mapping[str, str]) -> str:
+    try:
+        bound = float(labels.get("le", ""))
+    except ValueError:
+        bound = math.nan
+    if math.isnan(bound):
+        raise ExpositionError(f"a bucket without a bound: le={labels.get('le')!r}")
+    return "+Inf" if bound == math.inf else repr(bound)
+
+
+def _demand_histogram(family: str, counts: Mapping[str, float]) -> None:
+    ordered = [counts[le] for le in sorted(counts, key=float)]
+    if counts and "+Inf" not in counts:
+        raise ExpositionError(f"the histogram of {family} has no bucket +Inf")
+    if any(later < earlier for earlier, later in pairwise(ordered)):
+        raise ExpositionError(f"the histogram of {family} is not cumulative")

@@ -1,0 +1,189 @@
+"""How one measurement moves one metric on. All that is remembered stands in its status."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from sentinel_operator.api.analysis import (
+    WITHOUT_BASELINE,
+    AnalysisSpec,
+    Builtin,
+    MetricCheck,
+    MetricStatus,
+    borne_failures,
+    measurements,
+)
+from sentinel_operator.core.analysis.bound import bound_of, judge, uses_baseline
+from sentinel_operator.core.analysis.builtins import Reading, added, has_test, is_counted, read, test
+from sentinel_operator.core.analysis.contrast import Contrast, from_evidence, to_evidence
+from sentinel_operator.core.analysis.measurement import Measurement, moment, stamp
+from sentinel_operator.core.analysis.sequential import Finding
+from sentinel_operator.core.analysis.words import compared, told
+
+FINAL = frozenset({"Pass", "Fail", "Inconclusive"})
+_MESSAGE = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What of the analysis matters to one metric."""
+
+    check: MetricCheck
+    min_samples: int
+    error: float
+    """The part of the false-abort rate that this metric may use; 0 where it is judged interval by interval."""
+
+
+def settings(spec: AnalysisSpec, metrics: tuple[MetricCheck, ...]) -> dict[str, Setting]:
+    """Gives each metric its part of the false-abort rate: all of them together stay below it."""
+    tested = [check.name for check in metrics if spec.sequential and _is_tested(check)]
+    return {
+        check.name: Setting(
+            check=check,
+            min_samples=check.min_samples or spec.min_samples,
+            error=spec.false_abort_rate / len(tested) if check.name in tested else 0.0,
+        )
+        for check in metrics
+    }
+
+
+def _is_tested(check: MetricCheck) -> bool:
+    return check.builtin is not None and not check.dry_run and has_test(check.builtin, bound_of(check))
+
+
+def taken(status: MetricStatus) -> int:
+    """Gives how many measurements count."""
+    return status.successes + status.failures + status.inconclusives
+
+
+def moved(status: MetricStatus, setting: Setting, found: Measurement) -> MetricStatus:
+    """Takes in a measurement; one that was taken in before changes nothing."""
+    last = moment(status.measured_at)
+    if status.verdict in FINAL or (last is not None and found.at <= last):
+        return status
+    if found.error:
+        return _erred(status, setting.check, found)
+    status = status.model_copy(update={"consecutive_errors": 0, "verdict": "Running"})
+    if found.opened:
+        return _noted(status, found.at, message="counting began")
+    if found.contrast is not None and setting.check.builtin and is_counted(setting.check.builtin):
+        builtin, earlier = setting.check.builtin, from_evidence(status.evidence)
+        return _counted(status, setting, found.at, builtin=builtin, contrast=added(builtin, earlier, found.contrast))
+    return _judged(
+        status, setting, found.at, value=_known(found.value), baseline=_known(found.baseline), note=found.note
+    )
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _noted(status: MetricStatus, at: datetime, **changes: object) -> MetricStatus:
+    message = str(changes.pop("message", status.message))[:_MESSAGE]
+    return status.model_copy(update={"measured_at": stamp(at), "message": message, **changes})
+
+
+def _erred(status: MetricStatus, check: MetricCheck, found: Measurement) -> MetricStatus:
+    in_a_row = status.consecutive_errors + 1
+    verdict = "Error" if in_a_row > check.consecutive_error_limit else "Running"
+    return _noted(
+        status, found.at, message=f"{check.name} cannot be measured, {in_a_row} times in a row: {found.error}",
+        verdict=verdict, errors=status.errors + 1, consecutive_errors=in_a_row,
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------- counts of built-ins
+
+
+def _counted(
+    status: MetricStatus, setting: Setting, at: datetime, *, builtin: Builtin, contrast: Contrast
+) -> MetricStatus:
+    check, reading = setting.check, read(builtin, contrast)
+    if _samples(check, reading) < setting.min_samples:
+        # What was counted is kept, so that sparse traffic is judged later rather than never.
+        words = f"{reading.canary_samples:.0f} samples against {reading.stable_samples:.0f} of stable"
+        message = f"{check.name}: {words}, {setting.min_samples} needed"
+        kept = status.model_copy(update={"evidence": to_evidence(contrast)})
+        return _tallied(kept, setting, at, good=None, message=message, reading=reading)
+    bound = bound_of(check)
+    if setting.error and bound is not None:
+        finding = test(builtin, contrast, bound=bound, error=setting.error, looks=measurements(check))
+        kept = status.model_copy(update={"evidence": to_evidence(contrast)})
+        return _tested(kept, setting, at, finding=finding, reading=reading)
+    judged = judge(check, value=reading.value, baseline=reading.baseline)
+    good, words = judged.good, judged.words
+    if good is False and not reading.significant:
+        good, words = True, f"{words}, which chance explains"
+    fresh = status.model_copy(update={"evidence": None})
+    return _tallied(fresh, setting, at, good=good, message=compared(check, reading, words), reading=reading)
+
+
+def _samples(check: MetricCheck, reading: Reading) -> float:
+    return reading.fewest if check.builtin in WITHOUT_BASELINE or uses_baseline(check) else reading.canary_samples
+
+
+def _tested(
+    status: MetricStatus, setting: Setting, at: datetime, *, finding: Finding, reading: Reading
+) -> MetricStatus:
+    """Ends as soon as the evidence is sure; at the last look, what is good but unsure passes."""
+    check, looks, number = setting.check, measurements(setting.check), taken(status) + 1
+    judged = judge(check, value=reading.value, baseline=reading.baseline)
+    good, verdict, words = judged.good or not reading.significant or None, "Running", judged.words
+    if finding == "Above":
+        good, verdict, words = False, "Fail", f"{words}, surely"
+    elif finding == "Within":
+        good, verdict, words = True, "Pass", f"{words}, surely"
+    elif number >= looks:
+        verdict = "Pass" if good else "Inconclusive"
+        words = words if good else f"{words}, but not surely"
+    message = f"{compared(check, reading, words)}, look {number} of {looks}"
+    return _shown(_count(status, good), at, reading, message=message, verdict=verdict)
+
+
+# ---------------------------------------------------------------------------------------------- single numbers
+
+
+def _judged(
+    status: MetricStatus, setting: Setting, at: datetime, *, value: float, baseline: float, note: str
+) -> MetricStatus:
+    judged = judge(setting.check, value=value, baseline=baseline)
+    return _tallied(
+        status, setting, at, good=judged.good, message=told(setting.check, value, baseline, judged.words, note),
+        reading=Reading(value, baseline, 0, 0),
+    )  # fmt: skip
+
+
+def _tallied(
+    status: MetricStatus, setting: Setting, at: datetime, *, good: bool | None, message: str, reading: Reading
+) -> MetricStatus:
+    """Counts a measurement that is judged by itself, and looks whether the limits are reached."""
+    check, status = setting.check, _count(status, good)
+    number, wanted = taken(status), measurements(check)
+    of = {True: status.successes, False: status.failures, None: status.inconclusives}[good]
+    message = f"{message}, {of} of {number}"
+    verdict = "Running"
+    if status.failures > borne_failures(check):
+        verdict = "Fail"
+    elif status.inconclusives > check.inconclusive_limit and not (setting.error and number < wanted):
+        verdict = "Inconclusive"
+    elif number >= wanted:
+        verdict = "Pass" if status.successes else "Inconclusive"
+    return _shown(status, at, reading, message=message, verdict=verdict)
+
+
+def _count(status: MetricStatus, good: bool | None) -> MetricStatus:
+    name = {True: "successes", False: "failures", None: "inconclusives"}[good]
+    return status.model_copy(update={name: getattr(status, name) + 1})
+
+
+def _shown(status: MetricStatus, at: datetime, reading: Reading, *, message: str, verdict: str) -> MetricStatus:
+    changes: dict[str, object] = {"value": _finite(reading.value), "baseline": _finite(reading.baseline)}
+    if verdict in FINAL:
+        changes["evidence"] = None
+    return _noted(status, at, message=message, verdict=verdict, **changes)
+
+
+def _finite(value: float) -> float | None:
+    return float(f"{value:.6g}") if math.isfinite(value) else None
