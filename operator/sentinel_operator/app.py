@@ -12,11 +12,13 @@ from typing import Any
 
 import kopf
 
-from sentinel_operator.api.kinds import SENTRY_MODEL, Kind
+from sentinel_operator.api.kinds import SENTINEL_CONFIG, SENTRY_MODEL, Kind
 from sentinel_operator.config import Settings
+from sentinel_operator.core.admission.sentinelconfig import validate as validate_sentinel_config
 from sentinel_operator.core.admission.sentrymodel import validate as validate_sentry_model
 from sentinel_operator.core.admission.verdict import Validator
 from sentinel_operator.core.reconciler import Reconciler
+from sentinel_operator.core.sentinelconfig.reconciler import SentinelConfigReconciler
 from sentinel_operator.core.sentrymodel.reconciler import SentryModelReconciler
 from sentinel_operator.engine import http
 from sentinel_operator.engine.access import Access, Source
@@ -42,7 +44,10 @@ class Parts:
     validators: Mapping[str, Validator] = field(default_factory=dict)
 
 
-PARTS = Parts(reconcilers=(SentryModelReconciler(),), validators={SENTRY_MODEL.kind: validate_sentry_model})
+PARTS = Parts(
+    reconcilers=(SentryModelReconciler(), SentinelConfigReconciler()),
+    validators={SENTRY_MODEL.kind: validate_sentry_model, SENTINEL_CONFIG.kind: validate_sentinel_config},
+)
 """What this operator reconciles and validates."""
 
 

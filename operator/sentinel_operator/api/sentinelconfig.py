@@ -9,6 +9,13 @@ from pydantic import Field
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.conditions import Condition
 from sentinel_operator.api.fields import ImageName, late_default, list_map
+from sentinel_operator.api.rules import matching, rules
+
+NamespaceName = Annotated[
+    str,
+    Field(max_length=63),
+    rules(matching(r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", "must be the name of a namespace, or empty for none")),
+]
 
 
 class Images(Model):
@@ -26,9 +33,9 @@ class SentinelConfigSpec(Model):
     cluster_id: Annotated[str, Field(max_length=253)] = ""
     """Name of this cluster among others."""
     images: Images = Images()
-    operator_namespace: Annotated[str, Field(max_length=63)] = "sentinel-system"
+    operator_namespace: NamespaceName = "sentinel-system"
     """Namespace whose pods the children's NetworkPolicies admit to the metrics port."""
-    monitoring_namespace: Annotated[str, Field(max_length=63)] = ""
+    monitoring_namespace: NamespaceName = ""
     """A further namespace admitted to the metrics port (Prometheus)."""
 
 

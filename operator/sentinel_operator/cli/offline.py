@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from sentinel_operator.api.base import API_VERSION
 from sentinel_operator.api.kinds import KINDS, SENTINEL_CONFIG, SENTRY_MODEL, Kind
@@ -17,14 +16,17 @@ from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.cli.outcome import Exit, Failed, Invalid
 from sentinel_operator.cli.strict import unknown_fields
-from sentinel_operator.core.admission import sentrymodel
-from sentinel_operator.core.admission.errors import broken_rules, explain
-from sentinel_operator.core.admission.verdict import FieldError, Requester, Review, Verdict
+from sentinel_operator.core.admission import sentinelconfig, sentrymodel
+from sentinel_operator.core.admission.verdict import FieldError, Requester, Review, Validator, Verdict
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.sentrymodel.references import config_maps
 from sentinel_operator.core.sentrymodel.render import render as children_of
 
 _KINDS = {kind.kind: kind for kind in KINDS}
+_VALIDATORS: Mapping[str, Validator] = {
+    SENTRY_MODEL.kind: sentrymodel.validate,
+    SENTINEL_CONFIG.kind: sentinelconfig.validate,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +109,10 @@ def judge(kind: Kind, raw: Manifest) -> Verdict:
     if not isinstance(raw.get("spec") or {}, dict):
         return Verdict(errors=(FieldError("spec", "must be of type object"),))
     unknown = tuple(unknown_fields(kind, raw))
-    if kind is SENTRY_MODEL:
-        review = Review(kind=kind.kind, new=raw, old=None, requester=Requester(username=""))
-        verdict = sentrymodel.validate(review)
-        return Verdict(errors=(*unknown, *verdict.errors), warnings=verdict.warnings)
-    try:
-        kind.spec.model_validate(raw.get("spec") or {})
-    except ValidationError as error:
-        return Verdict(errors=(*unknown, *broken_rules(kind, raw), *explain(error)))
-    return Verdict(errors=(*unknown, *broken_rules(kind, raw)))
+    # Settings are taken as those of the cluster: there is no former state whose models they would change.
+    before = raw if kind is SENTINEL_CONFIG else None
+    verdict = _VALIDATORS[kind.kind](Review(kind=kind.kind, new=raw, old=before, requester=Requester(username="")))
+    return Verdict(errors=(*unknown, *verdict.errors), warnings=verdict.warnings)
 
 
 def _references(model: Manifest, given: Iterable[Manifest]) -> Iterator[tuple[str, bool]]:

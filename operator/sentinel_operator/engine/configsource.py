@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from pydantic import ValidationError
-
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.core.admission.sentinelconfig import read
+from sentinel_operator.core.admission.verdict import Verdict
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.engine.cache import Key, ObjectCache
 
@@ -32,11 +32,9 @@ class ConfigSource:
         if raw["metadata"]["name"] != NAME:
             return
         known = self._cache.get(Key("", NAME))
-        try:
-            spec = SentinelConfigSpec.model_validate((known or {}).get("spec") or {})
-        except ValidationError as error:
-            where = ["spec." + ".".join(map(str, each["loc"])) for each in error.errors(include_input=False)]
-            logger.warning("SentinelConfig %s is invalid at %s: the former settings stay", NAME, ", ".join(where))
+        spec, errors = read(known) if known is not None else (SentinelConfigSpec(), ())
+        if spec is None:
+            logger.warning("SentinelConfig %s: %s; the former settings stay", NAME, Verdict(errors=errors).message)
             return
         if spec != self._current:
             self._current = spec

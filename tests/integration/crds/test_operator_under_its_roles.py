@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from devcluster.cluster import Cluster
-from sentinel_operator.api.kinds import SENTRY_MODEL
+from sentinel_operator.api.kinds import SENTINEL_CONFIG, SENTRY_MODEL
 from sentinel_operator.app import PARTS
 from tests.integration.crds.client import Client, Kubectl, collection
 from tests.integration.crds.conftest import ROOT
@@ -36,6 +36,8 @@ MODEL: dict[str, Any] = {
         "disruption": {"maxUnavailable": 1},
     },
 }
+SETTINGS = {"apiVersion": SENTINEL_CONFIG.api_version, "kind": "SentinelConfig", "metadata": {"name": "default"}}
+PATCH = '{"spec": {"images": {"fetch": "registry.test/fetch:9"}}}'
 
 
 @pytest.fixture
@@ -135,6 +137,23 @@ async def test_all_that_it_does_is_allowed(replica: Replica, api: Client, kubect
     api.ok("PATCH", path, {"spec": {"model": {"version": "2.0.0"}}}, content=MERGE)
     await eventually(observed)
     api.ok("DELETE", path)
+
+    settings_path = f"{collection(SENTINEL_CONFIG, '')}/default"
+    api.ok("POST", collection(SENTINEL_CONFIG, ""), SETTINGS)
+    try:
+        said = kubectl.said("patch", "sentinelconfig", "default", "--type=merge", "-p", PATCH)
+        assert "Warning: spec.images.fetch is another one: every SentryModel gets a new revision" in said
+
+        async def in_force() -> bool:
+            seen = api.ok("GET", settings_path)
+            (ready,) = (
+                each for each in seen["status"].get("conditions") or [{}] if each.get("type") in {"Ready", None}
+            )
+            return (ready.get("reason"), ready.get("observedGeneration")) == ("InForce", 2)
+
+        await eventually(in_force)
+    finally:
+        api.ok("DELETE", settings_path)
 
     counted = answers(replica)
     assert not counted.keys() & {"401", "403"}

@@ -1,0 +1,1 @@
+"""Whether the SentinelConfig is in force, told in its own status."""
