@@ -39,7 +39,7 @@ class Bound:
         if self.ratio is None or upper == self.high:
             return f"{side} {number(upper)}"
         if self.plus:
-            return f"{side} {number(self.plus)} more"
+            return f"{side} stable's + {number(self.plus)}"
         return f"{side} {number(self.ratio)}×"
 
 
@@ -91,7 +91,7 @@ def judge(check: MetricCheck, *, value: float, baseline: float) -> Judged:
     bound = bound_of(check)
     if bound is None:
         return _by_conditions(check, value=value, baseline=baseline)
-    if math.isnan(value) or (bound.needs_baseline and math.isnan(baseline)):
+    if not math.isfinite(value) or (bound.needs_baseline and not math.isfinite(baseline)):
         return Judged(None, "no number to judge by")
     return Judged(bound.low <= value <= bound.upper(baseline), bound.words(value, baseline))
 
@@ -116,10 +116,9 @@ def _holds(text: str | None, *, value: float, baseline: float) -> bool | None:
     if text is None:
         return None
     read = condition(text)
-    if math.isnan(value) and "isNaN" not in read.names:
+    asks = bool(read.names & {"isNaN", "isInf"})
+    if not asks and not (math.isfinite(value) and (math.isfinite(baseline) or BASELINE not in read.names)):
         return None  # what no number is, compares false with everything: that would be a verdict without a reason
-    if math.isnan(baseline) and BASELINE in read.names and "isNaN" not in read.names:
-        return None
     return read.holds(result=value, baseline=baseline)
 
 

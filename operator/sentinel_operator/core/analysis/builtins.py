@@ -12,7 +12,8 @@ from sentinel_operator.core.analysis.contrast import Contrast, Counts
 from sentinel_operator.core.analysis.drift import Distance, psi, total_variation
 from sentinel_operator.core.analysis.exposition import BAD, GOOD
 from sentinel_operator.core.analysis.quantile import beyond_last_bound, bins, count_above, quantile, total
-from sentinel_operator.core.analysis.sequential import Finding, Share, compare, surely_above, surely_belowfrom sentinel_operator.core.analysis.window import FAMILY_OF, HISTOGRAMS
+from sentinel_operator.core.analysis.sequential import Finding, Share, compare, surely_above, surely_below
+from sentinel_operator.core.analysis.window import FAMILY_OF, HISTOGRAMS
 
 P99 = 0.99
 _TAIL = 1 - P99

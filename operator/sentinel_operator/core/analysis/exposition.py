@@ -19,7 +19,7 @@ COMPARED = f"{SERVER}_shadow_compared_total"
 ROWS = "sentinel_translation_rows_total"
 STARTED = "process_start_time_seconds"
 FAULTS = frozenset({"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN", "DATA_LOSS"})
-MAX_SERIES = 20_000
+MAX_SERIES = 5_000
 _WANTED = (REQUESTS, SECONDS, PREDICTIONS, SCORES, COMPARED, ROWS, STARTED)
 
 GOOD, BAD = "good", "bad"

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sentinel_operator.core.analysis.measurement import Measurement
+
 RECENT = timedelta(minutes=10)
 _TROUBLE_WEIGHT = 0.5
 _UNAVAILABLE_WEIGHT = 0.9
@@ -31,6 +33,10 @@ class Health:
 
     score: float
     message: str
+
+    def measured(self, at: datetime) -> Measurement:
+        """Gives it as a measurement of the pass that observed it."""
+        return Measurement(at=at, value=self.score, note=self.message)
 
 
 def health_score(

@@ -16,7 +16,7 @@ from sentinel_operator.api.analysis import AnalysisSpec, AnalysisStatus, MetricC
 from sentinel_operator.api.fields import seconds
 from sentinel_operator.core.analysis.builtins import is_counted
 from sentinel_operator.core.analysis.measurement import Measurement, moment, stamp
-from sentinel_operator.core.analysis.state import FINAL, moved, settings
+from sentinel_operator.core.analysis.state import FINAL, moved, settings, taken
 
 DEFAULT: tuple[MetricCheck, ...] = (
     MetricCheck(name="error-rate", builtin="error-rate"),
@@ -36,6 +36,8 @@ class Task:
     check: MetricCheck
     source: Source
     """Who takes it: engine/measure for pods, prometheus and web; the pass itself for observed and job."""
+    started: datetime
+    """When the analysis began: what was measured before belongs to another."""
     since: datetime | None
     """Counts begin at this look; None where there was none yet."""
     attempt: int
@@ -66,21 +68,22 @@ def begin(spec: AnalysisSpec, now: datetime) -> AnalysisStatus:
 def due(spec: AnalysisSpec, state: AnalysisStatus, now: datetime) -> Due:
     """Tells what is to be measured now. A measurement that is under way stays due until it is taken in."""
     known, tasks, later = _by_name(state), list[Task](), list[datetime]()
+    started = moment(state.started_at) or now
     for check in metrics_of(spec):
         status = known.get(check.name, MetricStatus(name=check.name))
         if status.verdict in FINAL:
             continue
-        at = _next(check, status, started=moment(state.started_at) or now)
+        at = _next(check, status, started=started)
         if at <= now:
-            tasks.append(_task(check, status))
+            tasks.append(_task(check, status, started))
         else:
             later.append(at)
     return Due(tuple(tasks), min(later, default=None))
 
 
-def _task(check: MetricCheck, status: MetricStatus) -> Task:
-    attempt = status.successes + status.failures + status.inconclusives + status.errors
-    return Task(check=check, source=source_of(check), since=moment(status.measured_at), attempt=attempt)
+def _task(check: MetricCheck, status: MetricStatus, started: datetime) -> Task:
+    since, attempt = moment(status.measured_at), taken(status) + status.errors
+    return Task(check=check, source=source_of(check), started=started, since=since, attempt=attempt)
 
 
 def source_of(check: MetricCheck) -> Source:
@@ -111,13 +114,14 @@ def advance(
     spec: AnalysisSpec, state: AnalysisStatus, measurements: Mapping[str, Measurement], now: datetime
 ) -> AnalysisStatus:
     """Takes in measurements by metric, each once however often it is handed in, and gives the verdict so far."""
-    metrics, known = metrics_of(spec), _by_name(state)
+    metrics, known, started = metrics_of(spec), _by_name(state), moment(state.started_at) or now
     setting = settings(spec, metrics)
     statuses = []
     for check in metrics:
         status = known.get(check.name, MetricStatus(name=check.name))
         found = measurements.get(check.name)
-        statuses.append(status if found is None else moved(status, setting[check.name], found))
+        is_ours = found is not None and found.at >= started
+        statuses.append(moved(status, setting[check.name], found) if found and is_ours else status)
     verdict, message = _overall(metrics, statuses)
     return AnalysisStatus(
         started_at=state.started_at or stamp(now), verdict=verdict, message=message[:_MESSAGE], metrics=statuses

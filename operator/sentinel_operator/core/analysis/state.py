@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sentinel_operator.api.analysis import (
     WITHOUT_BASELINE,
     AnalysisSpec,
-    Builtin,
     MetricCheck,
     MetricStatus,
     borne_failures,
@@ -70,7 +69,8 @@ def moved(status: MetricStatus, setting: Setting, found: Measurement) -> MetricS
         return _noted(status, found.at, message="counting began")
     if found.contrast is not None and setting.check.builtin and is_counted(setting.check.builtin):
         builtin, earlier = setting.check.builtin, from_evidence(status.evidence)
-        return _counted(status, setting, found.at, builtin=builtin, contrast=added(builtin, earlier, found.contrast))
+        contrast = added(builtin, earlier, found.contrast)
+        return _counted(status, setting, found, reading=read(builtin, contrast), contrast=contrast)
     return _judged(
         status, setting, found.at, value=_known(found.value), baseline=_known(found.baseline), note=found.note
     )
@@ -98,9 +98,10 @@ def _erred(status: MetricStatus, check: MetricCheck, found: Measurement) -> Metr
 
 
 def _counted(
-    status: MetricStatus, setting: Setting, at: datetime, *, builtin: Builtin, contrast: Contrast
+    status: MetricStatus, setting: Setting, found: Measurement, *, reading: Reading, contrast: Contrast
 ) -> MetricStatus:
-    check, reading = setting.check, read(builtin, contrast)
+    check, at, builtin = setting.check, found.at, setting.check.builtin
+    reading = replace(reading, note="; ".join(filter(None, (reading.note, found.note))))
     if _samples(check, reading) < setting.min_samples:
         # What was counted is kept, so that sparse traffic is judged later rather than never.
         words = f"{reading.canary_samples:.0f} samples against {reading.stable_samples:.0f} of stable"
@@ -108,7 +109,7 @@ def _counted(
         kept = status.model_copy(update={"evidence": to_evidence(contrast)})
         return _tallied(kept, setting, at, good=None, message=message, reading=reading)
     bound = bound_of(check)
-    if setting.error and bound is not None:
+    if setting.error and bound is not None and builtin is not None:
         finding = test(builtin, contrast, bound=bound, error=setting.error, looks=measurements(check))
         kept = status.model_copy(update={"evidence": to_evidence(contrast)})
         return _tested(kept, setting, at, finding=finding, reading=reading)
@@ -130,7 +131,8 @@ def _tested(
     """Ends as soon as the evidence is sure; at the last look, what is good but unsure passes."""
     check, looks, number = setting.check, measurements(setting.check), taken(status) + 1
     judged = judge(check, value=reading.value, baseline=reading.baseline)
-    good, verdict, words = judged.good or not reading.significant or None, "Running", judged.words
+    good: bool | None = judged.good or not reading.significant or None
+    verdict, words = "Running", judged.words
     if finding == "Above":
         good, verdict, words = False, "Fail", f"{words}, surely"
     elif finding == "Within":

@@ -1,0 +1,48 @@
+"""One number from somebody's JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from itertools import islice
+
+import orjson
+
+from sentinel_operator.api.analysis import Web
+from sentinel_operator.api.fields import seconds
+from sentinel_operator.core.analysis.jsonpath import PathError, values_at
+from sentinel_operator.engine.measure.fault import CannotMeasure, quoted
+from sentinel_operator.engine.measure.fetch import Fetch
+from sentinel_operator.engine.measure.secrets import SecretReader, headers
+from sentinel_operator.engine.measure.subject import Subject
+
+_LIMIT = 64 * 1024
+
+
+async def ask(spec: Web, subject: Subject, *, fetch: Fetch, read: SecretReader) -> float:
+    """Gives the number at the path."""
+    body = await fetch.get(
+        subject.filled(spec.url),
+        headers={"Accept": "application/json", **await headers(spec.headers, namespace=subject.namespace, read=read)},
+        timeout=seconds(spec.timeout),
+        limit=_LIMIT,
+    )
+    return await asyncio.to_thread(number_at, spec.json_path, body)
+
+
+def number_at(path: str, body: bytes) -> float:
+    """Gives the one number or boolean that the path finds."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise CannotMeasure(f"its answer is no JSON: {quoted(body[:60].decode(errors='replace'))}") from None
+    try:
+        found = list(islice(values_at(path, document), 2))
+    except PathError as error:
+        raise CannotMeasure(f"jsonPath {error}") from None
+    if len(found) != 1:
+        raise CannotMeasure(f"jsonPath {path} finds {'nothing' if not found else 'more than one value'}")
+    value = found[0]
+    if not isinstance(value, bool | int | float) or not math.isfinite(value):
+        raise CannotMeasure(f"jsonPath {path} finds {quoted(orjson.dumps(value).decode(), 40)}, which is no number")
+    return float(value)
