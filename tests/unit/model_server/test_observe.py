@@ -50,11 +50,12 @@ def value(found, name: str, **labels: str) -> float:
 @pytest.mark.parametrize("accept", ["", "application/openmetrics-text;version=1.0.0"], ids=["text", "openmetrics"])
 def test_what_happened_is_told(accept: str):
     metrics = Metrics(CONFIG)
-    metrics.answered("http", "200", 0.003)
-    metrics.answered("http", "503", 0.2)
-    metrics.answered("grpc", "OK", 99.0)
-    metrics.ran(a_run((0, 0.97), (1, 0.5), (0, 0.8)), rows=3, seconds=0.002)
-    metrics.in_flight, metrics.ready, metrics.queue_depth = 2, True, lambda: 7
+    figures = metrics.figures(CONFIG)
+    figures.answered("http", "200", 0.003)
+    figures.answered("http", "503", 0.2)
+    figures.answered("grpc", "OK", 99.0)
+    figures.ran(a_run((0, 0.97), (1, 0.5), (0, 0.8)), rows=3, seconds=0.002)
+    figures.in_flight, metrics.ready, figures.queue_depth = 2, True, lambda: 7
     found = samples(metrics, accept)
     prefix = "sentinel_model_server"
     assert value(found, f"{prefix}_requests_total", protocol="http", code="200") == 1

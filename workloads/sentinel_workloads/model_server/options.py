@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sentinel_operator.api.serving import CONFIG_DIR, GRPC_PORT, HTTP_PORT, METRICS_PORT, SERVING_FILE
+from sentinel_operator.api.active import ACTIVE_FILE
+from sentinel_operator.api.serving import CONFIG_DIR, GRPC_PORT, HTTP_PORT, METRICS_PORT, MODEL_DIR, SERVING_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Options:
     grpc_port: int
     metrics_port: int
     log_level: str
+    follow: Path | None = None
+    """The instruction to follow, where revisions can be swapped."""
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -31,4 +34,12 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--grpc-port", type=int, default=GRPC_PORT)
     parser.add_argument("--metrics-port", type=int, default=METRICS_PORT)
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    parser.add_argument(
+        "--follow",
+        type=Path,
+        nargs="?",
+        const=Path(MODEL_DIR) / ACTIVE_FILE,
+        metavar="FILE",
+        help="serve and swap the revisions that the sidecar's instruction names, in place of the configuration's own",
+    )
     return Options(**vars(parser.parse_args(arguments)))

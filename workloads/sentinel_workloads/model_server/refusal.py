@@ -37,6 +37,12 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of this program
         self.field = field
         self.retry_after = retry_after
 
+    @classmethod
+    def not_named(cls, model: str) -> Refusal:
+        """Says that this model takes tensors only."""
+        message = f"the schema names no features: use /v2/models/{model}/infer"
+        return cls(Cause.NOT_FOUND, message, field="spec.schema.features")
+
 
 def invalid(message: str, *, field: str = "") -> Refusal:
     """Says what is wrong with the request's content."""

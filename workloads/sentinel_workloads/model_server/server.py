@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from sentinel_operator.api.active import Instruction
 from sentinel_operator.api.serving import ExitCode, ServingConfig
 from sentinel_workloads.model_server.access.certificates import Certificates
 from sentinel_workloads.model_server.access.gate import Gate
@@ -22,13 +23,12 @@ from sentinel_workloads.model_server.api.http import HttpApi, MetricsApi
 from sentinel_workloads.model_server.api.rpc import RpcServer
 from sentinel_workloads.model_server.api.service import Service
 from sentinel_workloads.model_server.drain import until_idle
-from sentinel_workloads.model_server.inference.batcher import Batcher, Bounds
-from sentinel_workloads.model_server.inference.pace import Pace, measure
-from sentinel_workloads.model_server.inference.together import run_together
-from sentinel_workloads.model_server.inference.warmup import warm_up
-from sentinel_workloads.model_server.model.served import ServedModel, open_model
 from sentinel_workloads.model_server.observe.metrics import Metrics
 from sentinel_workloads.model_server.options import Options
+from sentinel_workloads.model_server.revision import Revision
+from sentinel_workloads.model_server.swap.fleet import Fleet
+from sentinel_workloads.model_server.swap.instruction import active_of, first
+from sentinel_workloads.model_server.swap.loading import Loader, load_model
 from sentinel_workloads.model_server.unservable import Unservable
 from sentinel_workloads.model_server.wire.listener import Listener
 
@@ -47,11 +47,14 @@ def read_config(path: Path) -> ServingConfig:
 
 
 class Server:
-    """One process for one revision."""
+    """One process: for one revision, or for those that an instruction names, one after another."""
 
     def __init__(self, config: ServingConfig, options: Options) -> None:
         self._config, self._options = config, options
         self._stop = asyncio.Event()
+        self._instruction: Instruction | None = None
+        self._fleet: Fleet | None = None
+        self._following: asyncio.Task[None] | None = None
         self._certificates = _certificates(config)
         self._gate = _gate(config)
         self._service = Service(config, gate=self._gate, metrics=Metrics(config))
@@ -75,6 +78,8 @@ class Server:
             await self._drain()
         finally:
             reloading.cancel()
+            if self._following is not None:
+                self._following.cancel()
             self._service.close()
 
     async def _start(self) -> bool:
@@ -85,15 +90,15 @@ class Server:
         LOG.info("listening", extra=ports)
         began = time.perf_counter()
         # Not the loop's own threads: these would have to be waited for, were it told to end before the model is loaded.
-        loading = asyncio.get_running_loop().run_in_executor(service.encoders, _load, self._config)
+        loading = asyncio.create_task(self._load())
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             return False
         stopping.cancel()
-        model, pace = loading.result()
-        service.load(model, self._batcher(model, pace))
-        service.metrics.load_seconds = time.perf_counter() - began
+        revision = loading.result()
+        revision.figures.load_seconds = time.perf_counter() - began
+        self._serve(revision)
         ports["grpcPort"] = await self._rpc.open(host, self._options.grpc_port)
         gc.collect()
         gc.freeze()  # Walking through all that was imported would hold up requests for tens of milliseconds.
@@ -102,12 +107,12 @@ class Server:
             "ready",
             extra={
                 **ports,
-                "digest": service.digest,
-                "loadSeconds": round(service.metrics.load_seconds, 3),
-                "rowMicroseconds": round(pace.row_seconds * 1e6),
-                "inlineRows": pace.inline_rows,
-                "threads": pace.slots,
-                "batches": model.batches,
+                "digest": revision.digest,
+                "loadSeconds": round(revision.figures.load_seconds, 3),
+                "rowMicroseconds": round(revision.pace.row_seconds * 1e6),
+                "inlineRows": revision.pace.inline_rows,
+                "threads": revision.pace.slots,
+                "batches": revision.model.batches,
             },
         )
         return True
@@ -126,14 +131,22 @@ class Server:
         await self._metrics.close(seconds=0.0)
         LOG.info("drained", extra={"seconds": round(time.monotonic() - began, 3)})
 
-    def _batcher(self, model: ServedModel, pace: Pace) -> Batcher:
-        batching = self._config.batching
-        bounds = Bounds(
-            max_size=batching.max_size if model.batches else 1,
-            max_delay=batching.max_delay_ms / 1000,
-            max_queue_rows=self._config.limits.max_queue_rows,
-        )
-        return Batcher(lambda works: run_together(model, works), bounds=bounds, pace=pace, meter=self._service.metrics)
+    async def _load(self) -> Revision:
+        """Loads the revision to begin with: the configuration's own, or the one that the instruction names."""
+        config, loop = self._config, asyncio.get_running_loop()
+        if self._options.follow is not None:
+            self._instruction = await first(self._options.follow, self._config)
+            config = active_of(self._instruction)
+        loaded = await loop.run_in_executor(self._service.encoders, load_model, config)
+        return Revision(config, loaded.model, loaded.pace, self._service.metrics)
+
+    def _serve(self, revision: Revision) -> None:
+        if self._instruction is None or self._options.follow is None:
+            self._service.activate(revision)
+            return
+        self._fleet = Fleet(self._service, Loader(), instruction=self._instruction)
+        self._fleet.adopt(revision)
+        self._following = asyncio.create_task(self._fleet.run(self._options.follow))
 
     def _mounted(self) -> list[Path]:
         access = self._config.access
@@ -144,12 +157,6 @@ class Server:
         self._gate.reload()
         if self._certificates is not None:
             self._certificates.load()
-
-
-def _load(config: ServingConfig) -> tuple[ServedModel, Pace]:
-    model = open_model(config)
-    warm_up(model, config)
-    return model, measure(model, max_size=config.batching.max_size, threads=config.threads)
 
 
 def _certificates(config: ServingConfig) -> Certificates | None:

@@ -9,33 +9,58 @@ from collections.abc import Callable
 
 import orjson
 
+from sentinel_workloads.model_server.api.mirrored import HEADER, reading
+from sentinel_workloads.model_server.api.sample import Answered, Sample
 from sentinel_workloads.model_server.api.service import Service
+from sentinel_workloads.model_server.inference.work import Work
 from sentinel_workloads.model_server.observe.trace import request_id, trace_of
+from sentinel_workloads.model_server.oip.json_codec import HEADER_LENGTH
 from sentinel_workloads.model_server.refusal import Cause, Refusal
+from sentinel_workloads.model_server.revision import Revision
 from sentinel_workloads.model_server.wire.exchange import JSON, Exchange
 
 LOG = logging.getLogger("sentinel_workloads.model_server.requests")
 CLIENT_GONE = 499
+CREDENTIALS = (b"x-api-key", b"authorization")
 FAULT = 500
 
 
 class Call:
     """Counts a request as in flight until it is answered or its client is gone."""
 
-    __slots__ = ("exchange", "id", "service", "withdraw")
+    __slots__ = ("exchange", "figures", "id", "mirrored", "revision", "service", "withdraw")
 
     def __init__(self, exchange: Exchange, service: Service) -> None:
         self.exchange = exchange
         self.service = service
+        self.revision = service.active
+        """What answers it, from here to its end."""
+        self.mirrored = HEADER in exchange.headers
+        self.figures = service.figures(mirrored=self.mirrored)
         self.id = request_id(exchange.headers.get(b"x-request-id"))
         self.withdraw: Callable[[], object] | None = None
         """Takes back what was begun for a client that is gone."""
-        service.metrics.in_flight += 1
+        self.figures.in_flight += 1
         exchange.abandoned = self._abandoned
 
     def answer(self, body: bytes, *, content_type: bytes = JSON, headers: bytes = b"") -> None:
         """Answers 200."""
         self._finish(200, body, content_type=content_type, headers=headers)
+
+    def tell(self, work: Work, revision: Revision) -> None:
+        """Tells those who replay or mirror, once the client has its answer."""
+        exchange = self.exchange
+        if not self.service.taps or self.mirrored:
+            return
+        headers = exchange.headers
+        sample = Sample(exchange.path, exchange.body, headers.get(b"content-encoding"), headers.get(HEADER_LENGTH))
+        credentials = tuple((name, headers[name]) for name in CREDENTIALS if name in headers)
+        seconds = time.perf_counter() - exchange.received
+        self.service.tell(Answered(sample, work, revision, seconds, credentials))
+
+    def reflect(self, work: Work, revision: Revision) -> None:
+        """Answers a mirrored request."""
+        self.answer(reading(work, revision, seconds=time.perf_counter() - self.exchange.received))
 
     def refuse(self, refusal: Refusal) -> None:
         """Answers with the reason, and with when to come again."""
@@ -72,9 +97,9 @@ class Call:
         self._count(CLIENT_GONE)
 
     def _count(self, status: int) -> None:
-        metrics = self.service.metrics
-        metrics.in_flight -= 1
-        metrics.answered("http", str(status), time.perf_counter() - self.exchange.received)
+        figures = self.figures
+        figures.in_flight -= 1
+        figures.answered("http", str(status), time.perf_counter() - self.exchange.received)
 
     def _log_fields(self, status: int) -> dict[str, object]:
         return {

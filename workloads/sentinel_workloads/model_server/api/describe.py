@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sentinel_operator.api.serving import ServingConfig
+from sentinel_workloads.model_server.api.service import Service
 from sentinel_workloads.model_server.model.graph import Graph, TensorSpec
 
 SERVER = "sentinel-model-server"
@@ -46,16 +47,16 @@ def model_config(config: ServingConfig, graph: Graph, *, batches: bool) -> dict[
     }
 
 
-def repository_index(config: ServingConfig, *, ready: bool) -> list[dict[str, str]]:
-    """Gives the one model and its state."""
-    return [
-        {
-            "name": config.name,
-            "version": config.version,
-            "state": "READY" if ready else "UNAVAILABLE",
-            "reason": "" if ready else "loading, or draining",
-        }
-    ]
+def repository_index(service: Service) -> list[dict[str, str]]:
+    """Gives every revision of the model that is here or on its way, as a version, with its state; the active first."""
+    config = service.config if service.active is None else service.active.config
+    active = {
+        "name": config.name,
+        "version": config.version,
+        "state": "READY" if service.ready else "UNAVAILABLE",
+        "reason": "" if service.ready else "loading, or draining",
+    }
+    return [active, *(service.others() if service.others is not None else ())]
 
 
 def _tensor(spec: TensorSpec) -> dict[str, Any]:

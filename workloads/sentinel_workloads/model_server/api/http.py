@@ -35,22 +35,28 @@ class HttpApi:
         self._service = service
         self._limit = service.config.limits.max_request_bytes
         model = b"/v2/models/" + service.config.name.encode()
-        versioned = [model] + ([b"%b/versions/%b" % (model, v.encode())] if (v := service.config.version) else [])
-        infer: Predicting = Infer(service)
-        self._predictions: dict[bytes, Predicting] = {b"/v1/predict": Predict(service)}
-        self._health = {b"/v2/health/live": lambda: service.alive, b"/v2/health/ready": lambda: service.ready}
+        self._versions = model + b"/versions/"
+        self._model = model
+        self._predictions: dict[bytes, Predicting] = {
+            b"/v1/predict": Predict(service),
+            model + b"/infer": Infer(service),
+        }
+        self._health = {
+            b"/v2/health/live": lambda: service.alive,
+            b"/v2/health/ready": lambda: service.ready,
+            model + b"/ready": lambda: service.ready,
+        }
         self._descriptions: dict[bytes, Describing] = {
             b"/v2": lambda: server_metadata(__version__),
-            b"/v2/repository/index": lambda: repository_index(service.config, ready=service.ready),
+            b"/v2/repository/index": lambda: repository_index(service),
+            model: self._metadata,
+            model + b"/config": self._config,
         }
-        for base in versioned:
-            self._predictions[base + b"/infer"] = infer
-            self._health[base + b"/ready"] = lambda: service.ready
-            self._descriptions[base] = self._metadata
-            self._descriptions[base + b"/config"] = self._config
 
     def __call__(self, exchange: Exchange) -> None:
         """Answers, now or later. Never raises."""
+        if exchange.path.startswith(self._versions):
+            exchange.path = self._unversioned(exchange.path)
         predicting = self._predictions.get(exchange.path)
         if predicting is not None and exchange.method == b"POST":
             self._predict(exchange, predicting)
@@ -93,12 +99,19 @@ class HttpApi:
             _check_model(path, self._service)
             raise Refusal(Cause.NOT_FOUND, f"there is nothing at {path.decode(errors='replace')[:200]}")
 
+    def _unversioned(self, path: bytes) -> bytes:
+        """Gives the path without the version where it names the one that answers now."""
+        version, slash, rest = path.removeprefix(self._versions).partition(b"/")
+        served = self._service.version.encode()
+        return self._model + slash + rest if served and version == served else path
+
     def _metadata(self) -> dict[str, Any]:
-        return model_metadata(self._service.config, self._service.loaded()[0].graph)
+        active = self._service.loaded()
+        return model_metadata(active.config, active.model.graph)
 
     def _config(self) -> dict[str, Any]:
-        model, _ = self._service.loaded()
-        return model_config(self._service.config, model.graph, batches=model.batches)
+        active = self._service.loaded()
+        return model_config(active.config, active.model.graph, batches=active.model.batches)
 
 
 class MetricsApi:

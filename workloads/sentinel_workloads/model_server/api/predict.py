@@ -13,12 +13,12 @@ import orjson
 from sentinel_workloads.model_server.api.call import Call
 from sentinel_workloads.model_server.api.service import Service
 from sentinel_workloads.model_server.inference.work import Work
-from sentinel_workloads.model_server.model.encoded import PROBABILITIES, Encoded, Encoder, checked
+from sentinel_workloads.model_server.model.encoded import PROBABILITIES, Encoded, Encoder, checked_json
 from sentinel_workloads.model_server.model.texts import MASK
 from sentinel_workloads.model_server.oip.datatypes import Array
 from sentinel_workloads.model_server.refusal import Cause, Refusal, invalid
+from sentinel_workloads.model_server.revision import Revision
 
-DEFAULT_POLICY = "default"
 MAX_ENCODING = 256
 """Most requests whose texts wait for the tokenizer's thread."""
 
@@ -28,48 +28,42 @@ class Predict:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        config = service.config
-        fallback = config.label_policies.get(DEFAULT_POLICY, {})
-        self._labels = [(label, config.label_policies.get(label, fallback)) for label in config.labels]
-        self._model = {"name": config.name, "version": config.version, "revision": config.revision}
         self._encoding = 0
 
     def __call__(self, call: Call, body: bytes) -> None:
         """Answers, now or when the model has run."""
-        encoder = self._encoder()
-        request = parse(body, encoder)
+        revision = call.revision or self._service.loaded()
+        encoder = revision.model.encoder
+        if encoder is None:
+            raise Refusal.not_named(revision.config.name)
+        request = checked_json(body, encoder)
         if not encoder.is_heavy(request):
-            self._run(call, request, encoder.encode(request))
+            self._run(call, revision, request, encoder.encode(request))
             return
         if self._encoding >= MAX_ENCODING:
             raise Refusal(Cause.OVERLOADED, "too many long texts wait to be tokenized", retry_after=1.0)
-        self._encode_in_thread(call, request, encoder)
+        self._encode_in_thread(call, revision, request, encoder)
 
-    def _encode_in_thread(self, call: Call, request: dict[str, Any], encoder: Encoder) -> None:
+    def _encode_in_thread(self, call: Call, revision: Revision, request: dict[str, Any], encoder: Encoder) -> None:
         service = self._service
         late = Refusal(Cause.DEADLINE, "no answer within the time allowed")
         deadline = service.loop.call_later(service.timeout, call.refuse, late)
         future = service.encoders.submit(encoder.encode, request)
 
         def encoded(_: Future[Encoded]) -> None:
-            service.loop.call_soon_threadsafe(self._encoded, call, request, future, deadline)
+            service.loop.call_soon_threadsafe(self._encoded, call, revision, request, future, deadline)
 
         self._encoding += 1
         call.withdraw = future.cancel
         future.add_done_callback(encoded)
 
-    def _encoder(self) -> Encoder:
-        encoder = self._service.loaded()[0].encoder
-        if encoder is None:
-            raise Refusal(
-                Cause.NOT_FOUND,
-                f"the schema names no features: use /v2/models/{self._service.config.name}/infer",
-                field="spec.schema.features",
-            )
-        return encoder
-
     def _encoded(
-        self, call: Call, request: dict[str, Any], future: Future[Encoded], deadline: asyncio.TimerHandle
+        self,
+        call: Call,
+        revision: Revision,
+        request: dict[str, Any],
+        future: Future[Encoded],
+        deadline: asyncio.TimerHandle,
     ) -> None:
         self._encoding -= 1
         deadline.cancel()
@@ -77,79 +71,85 @@ class Predict:
             return
         within = deadline.when() - self._service.loop.time()
         try:
-            self._run(call, request, future.result(), within=within)
+            self._run(call, revision, request, future.result(), within=within)
         except Refusal as refusal:
             call.refuse(refusal)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             call.fail(error)
 
-    def _run(self, call: Call, request: dict[str, Any], encoded: Encoded, *, within: float | None = None) -> None:
-        if encoded.rows > 1 and not self._service.loaded()[0].batches:
+    def _run(
+        self, call: Call, revision: Revision, request: dict[str, Any], encoded: Encoded, *, within: float | None = None
+    ) -> None:
+        if encoded.rows > 1 and not revision.model.batches:
             raise invalid("this model takes one instance at a time")
-        done = partial(self._done, call, encoded, request.get(PROBABILITIES) is True)
-        work = self._service.submit(encoded.feeds, done, rows=encoded.rows, key=encoded.key, within=within)
-        call.withdraw = partial(self._service.cancel, work)
-
-    def _done(self, call: Call, encoded: Encoded, probabilities: bool, work: Work) -> None:
-        if work.error is not None:
-            call.refuse(work.error)
-            return
-        try:
-            rows = self._rows(encoded, work, probabilities)
-            about = {"model": {**self._model, "digest": self._service.digest}, "requestId": call.id}
-            answer = {**rows[0], **about} if encoded.single else {"predictions": rows, **about}
-            call.answer(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            call.fail(error)
-
-    def _rows(self, encoded: Encoded, work: Work, probabilities: bool) -> list[dict[str, Any]]:
-        if work.readings is not None:
-            rows = self._classified(work, probabilities)
-        elif self._service.config.task == "Embedding":
-            rows = [{"embedding": row} for row in embeddings(work.outputs or [], work.feeds)]
-        else:
-            rows = self._plain(work)
-        if encoded.truncated is not None:
-            for row, truncated in zip(rows, encoded.truncated, strict=True):
-                if truncated:
-                    row["truncated"] = True
-        return rows
-
-    def _classified(self, work: Work, probabilities: bool) -> list[dict[str, Any]]:
-        readings = work.readings
-        if readings is None:
-            return []
-        threshold = self._service.config.threshold
-        rows = []
-        for index, best in enumerate(readings.best.tolist()):
-            label, policy = self._labels[best]
-            score = readings.scores[index]
-            row = {"label": label, "score": score, "uncertain": bool(score < threshold), "policy": policy}
-            if probabilities:
-                names = (name for name, _ in self._labels)
-                row[PROBABILITIES] = dict(zip(names, readings.probabilities[index].tolist(), strict=True))
-            rows.append(row)
-        return rows
-
-    def _plain(self, work: Work) -> list[dict[str, Any]]:
-        _, signature = self._service.loaded()
-        outputs = work.outputs or []
-        return [
-            {
-                "outputs": {
-                    spec.name: array[index].tolist() for spec, array in zip(signature.outputs, outputs, strict=True)
-                }
-            }
-            for index in range(work.rows)
-        ]
+        done = partial(_done, call, revision, encoded, request.get(PROBABILITIES) is True)
+        work = self._service.submit(
+            revision,
+            encoded.feeds,
+            done,
+            rows=encoded.rows,
+            key=encoded.key,
+            within=within,
+            mirrored=call.mirrored,
+        )
+        call.withdraw = partial(revision.batcher.cancel, work)
 
 
-def parse(body: bytes, encoder: Encoder) -> dict[str, Any]:
-    """Reads a body."""
+def _done(call: Call, revision: Revision, encoded: Encoded, probabilities: bool, work: Work) -> None:
+    if work.error is not None:
+        call.refuse(work.error)
+        return
     try:
-        return checked(orjson.loads(body), encoder)
-    except orjson.JSONDecodeError as error:
-        raise invalid(f"the body is not JSON: {error}") from None
+        if call.mirrored:
+            call.reflect(work, revision)
+            return
+        rows = _rows(revision, encoded, work, probabilities)
+        about = {"model": revision.about, "requestId": call.id}
+        answer = {**rows[0], **about} if encoded.single else {"predictions": rows, **about}
+        call.answer(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
+        call.tell(work, revision)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+        call.fail(error)
+
+
+def _rows(revision: Revision, encoded: Encoded, work: Work, probabilities: bool) -> list[dict[str, Any]]:
+    if work.readings is not None:
+        rows = _classified(revision, work, probabilities)
+    elif revision.config.task == "Embedding":
+        rows = [{"embedding": row} for row in embeddings(work.outputs or [], work.feeds)]
+    else:
+        rows = _plain(revision, work)
+    if encoded.truncated is not None:
+        for row, truncated in zip(rows, encoded.truncated, strict=True):
+            if truncated:
+                row["truncated"] = True
+    return rows
+
+
+def _classified(revision: Revision, work: Work, probabilities: bool) -> list[dict[str, Any]]:
+    readings = work.readings
+    if readings is None:
+        return []
+    threshold, labels = revision.config.threshold, revision.policies
+    rows = []
+    for index, best in enumerate(readings.best.tolist()):
+        label, policy = labels[best]
+        score = readings.scores[index]
+        row = {"label": label, "score": score, "uncertain": bool(score < threshold), "policy": policy}
+        if probabilities:
+            names = (name for name, _ in labels)
+            row[PROBABILITIES] = dict(zip(names, readings.probabilities[index].tolist(), strict=True))
+        rows.append(row)
+    return rows
+
+
+def _plain(revision: Revision, work: Work) -> list[dict[str, Any]]:
+    outputs = work.outputs or []
+    specs = revision.signature.outputs
+    return [
+        {"outputs": {spec.name: array[index].tolist() for spec, array in zip(specs, outputs, strict=True)}}
+        for index in range(work.rows)
+    ]
 
 
 def embeddings(outputs: list[Array], feeds: dict[str, Array]) -> list[Array]:

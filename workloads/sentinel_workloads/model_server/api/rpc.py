@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from sentinel_operator.api.active import MIRRORED
 from sentinel_workloads.model_server import __version__
 from sentinel_workloads.model_server.access.certificates import Certificates
 from sentinel_workloads.model_server.api.describe import (
@@ -20,6 +21,7 @@ from sentinel_workloads.model_server.api.describe import (
     repository_index,
     server_metadata,
 )
+from sentinel_workloads.model_server.api.sample import Answered, Sample
 from sentinel_workloads.model_server.api.service import Service
 from sentinel_workloads.model_server.inference.work import Work
 from sentinel_workloads.model_server.observe.trace import request_id, trace_of
@@ -38,6 +40,8 @@ CONNECTION_SHARE = 0.5
 """How much of the drain a connection may live. Stopping a gRPC server refuses calls that cross its GOAWAY; the GOAWAY
 of a connection's age refuses none. So connections are renewed all the time, and by the end of a drain the clients are
 elsewhere. It spreads long-lived channels over new replicas too."""
+MIRRORED_KEY = MIRRORED.lower()
+CREDENTIALS = ("x-api-key", "authorization")
 TRITON_NUMBERS = {datatype.triton: number for number, datatype in enumerate(DATATYPES, start=1)}
 Context = Any
 """grpc.aio.ServicerContext, which has no types."""
@@ -88,29 +92,31 @@ class Rpc:
 
     async def _model_metadata(self, request: Any, context: Context) -> Any:
         await self._check(request.name, request.version, context)
-        metadata = model_metadata(self._service.config, self._service.loaded()[0].graph)
+        active = self._service.loaded()
+        metadata = model_metadata(active.config, active.model.graph)
         del metadata["parameters"]
         return pb.ModelMetadataResponse(**metadata)
 
     async def _model_config(self, request: Any, context: Context) -> Any:
         await self._check(request.name, request.version, context)
-        model, _ = self._service.loaded()
-        config = model_config(self._service.config, model.graph, batches=model.batches)
+        active = self._service.loaded()
+        config = model_config(active.config, active.model.graph, batches=active.model.batches)
         del config["backend"]
         for tensor in (*config["input"], *config["output"]):
             tensor["data_type"] = TRITON_NUMBERS[tensor["data_type"]]
         return pb.ModelConfigResponse(config=pb.ModelConfig(**config))
 
     async def _repository_index(self, _request: Any, _context: Context) -> Any:
-        return pb.RepositoryIndexResponse(models=repository_index(self._service.config, ready=self._service.ready))
+        return pb.RepositoryIndexResponse(models=repository_index(self._service))
 
     async def _infer(self, request: Any, context: Context) -> Any:
         began = time.perf_counter()
-        metrics = self._service.metrics
-        metrics.in_flight += 1
+        metadata = dict(context.invocation_metadata() or ())
+        figures = self._service.figures(mirrored=MIRRORED_KEY in metadata)
+        figures.in_flight += 1
         code = grpc.StatusCode.OK
         try:
-            return await self._inferred(request, context)
+            return await self._inferred(request, context, metadata, began)
         except Refusal as error:
             refusal = error
             code = error.cause.code
@@ -122,41 +128,52 @@ class Rpc:
             LOG.exception("a request failed", extra=_log_fields(context, code))
             refusal = Refusal(Cause.FAILED, "internal error")
         finally:
-            metrics.in_flight -= 1
-            metrics.answered("grpc", code.name, time.perf_counter() - began)
+            figures.in_flight -= 1
+            figures.answered("grpc", code.name, time.perf_counter() - began)
         if refusal.cause.status >= FAULT:
             LOG.warning(refusal.message, extra=_log_fields(context, code))
         return await _abort(context, refusal)
 
-    async def _inferred(self, request: Any, context: Context) -> Any:
+    async def _inferred(self, request: Any, context: Context, metadata: dict[str, Any], began: float) -> Any:
         service = self._service
         if not service.gate.open:
-            metadata = dict(context.invocation_metadata() or ())
             service.gate.admit(
                 api_key=str(metadata.get("x-api-key", "")),
                 authorization=str(metadata.get("authorization", "")),
                 peer=_address(context.peer()),
             )
         service.check_version(request.model_name, request.model_version)
-        _, signature = service.loaded()
-        inference = decode(request, signature)
+        revision = service.loaded()
+        inference = decode(request, revision.signature)
         future: asyncio.Future[None] = service.loop.create_future()
 
         def done(_work: Work) -> None:
             if not future.done():
                 future.set_result(None)
 
+        mirrored = MIRRORED_KEY in metadata
         work = service.submit(
-            inference.feeds, done, rows=inference.rows, key=inference.key, within=context.time_remaining()
+            revision,
+            inference.feeds,
+            done,
+            rows=inference.rows,
+            key=inference.key,
+            within=context.time_remaining(),
+            mirrored=mirrored,
         )
         try:
             await future
         finally:
-            service.cancel(work)  # Of no effect unless the client went away first.
+            revision.batcher.cancel(work)  # Of no effect unless the client went away first.
         if work.error is not None:
             raise work.error
-        config = service.config
-        return encode(inference, work.outputs or [], signature, name=config.name, version=config.version)
+        config = revision.config
+        if service.taps and not mirrored:
+            sample = Sample(b"/v2/models/%b/infer" % config.name.encode(), b"", message=request)
+            credentials = tuple((n.encode(), str(metadata[n]).encode()) for n in CREDENTIALS if n in metadata)
+            answered = Answered(sample, work, revision, time.perf_counter() - began, credentials)
+            service.loop.call_soon(service.tell, answered)  # After the answer is on its way.
+        return encode(inference, work.outputs or [], revision.signature, name=config.name, version=config.version)
 
     async def _check(self, name: str, version: str, context: Context) -> None:
         try:

@@ -28,6 +28,7 @@ class Work:
         "error",
         "feeds",
         "key",
+        "mirrored",
         "outputs",
         "reading",
         "rows",
@@ -43,6 +44,7 @@ class Work:
         key: Hashable,
         deadline: float,
         done: Callable[[Work], None],
+        mirrored: bool = False,
     ) -> None:
         self.feeds = feeds
         self.rows = rows
@@ -51,6 +53,8 @@ class Work:
         self.deadline = deadline
         """By the loop's clock."""
         self.done = done
+        self.mirrored = mirrored
+        """Another server's request, sent here to be compared."""
         self.enqueued = 0.0
         self.state = State.QUEUED
         self.outputs: list[Array] | None = None

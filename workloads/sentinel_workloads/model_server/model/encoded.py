@@ -6,6 +6,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import orjson
+
 from sentinel_workloads.model_server.oip.datatypes import Array
 from sentinel_workloads.model_server.refusal import invalid
 
@@ -38,6 +40,14 @@ class Encoder(Protocol):
 
     def is_heavy(self, body: Body) -> bool:
         """Tells whether encoding would hold up other requests for longer than a hop to a thread."""
+
+
+def checked_json(body: bytes, encoder: Encoder) -> Body:
+    """Reads a body."""
+    try:
+        return checked(orjson.loads(body), encoder)
+    except orjson.JSONDecodeError as error:
+        raise invalid(f"the body is not JSON: {error}") from None
 
 
 PROBABILITIES = "probabilities"

@@ -13,8 +13,9 @@ from sentinel_workloads.model_server.model.classifier import Classifier, classif
 from sentinel_workloads.model_server.model.encoded import Encoder
 from sentinel_workloads.model_server.model.features import FeatureEncoder
 from sentinel_workloads.model_server.model.graph import Graph
+from sentinel_workloads.model_server.model.inspect import inspect
 from sentinel_workloads.model_server.model.schema import TASK, check_features, check_labels, check_tokens
-from sentinel_workloads.model_server.model.session import Session, blank, load
+from sentinel_workloads.model_server.model.session import Inspecting, Session, blank, load
 from sentinel_workloads.model_server.model.texts import TextEncoder, load_tokenizer
 from sentinel_workloads.model_server.oip.datatypes import Array
 from sentinel_workloads.model_server.refusal import Refusal
@@ -46,10 +47,10 @@ class ServedModel:
         return self.session.graph
 
 
-def open_model(config: ServingConfig) -> ServedModel:
+def open_model(config: ServingConfig, *, inspecting: Inspecting = inspect) -> ServedModel:
     """Gives the model, or says which field of the spec it disagrees with."""
     artifact = open_artifact(config)
-    session = load(artifact.model, threads=config.threads)
+    session = load(artifact.model, threads=config.threads, inspecting=inspecting)
     encoder = _encoder(config, session.graph)
     if config.task in ("TextClassification", "TabularClassification"):
         check_labels(config.labels, session.graph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,14 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from sentinel_operator.api.serving import ExitCode
 from sentinel_workloads.model_server.model.graph import Declared, Dim, Graph, TensorSpec
-from sentinel_workloads.model_server.model.inspect import inspect
+from sentinel_workloads.model_server.model.inspect import Inspection, inspect
 from sentinel_workloads.model_server.oip.datatypes import BY_ONNX, Array
 from sentinel_workloads.model_server.refusal import Cause, Refusal
 from sentinel_workloads.model_server.unservable import Unservable
 
 ACCELERATORS = ("CUDAExecutionProvider",)
 CPU = "CPUExecutionProvider"
+Inspecting = Callable[[Path], Inspection]
 FATAL_ONLY = 4
 """onnxruntime's log level: its errors reach us as exceptions, and it would log what was in a request."""
 
@@ -33,6 +35,10 @@ class Session:
         )
         self._names = [spec.name for spec in self.graph.outputs]
 
+    def close(self) -> None:
+        """Frees the model's memory, once no run is under way."""
+        del self._session
+
     def run(self, feeds: dict[str, Array]) -> list[Array]:
         """Gives the outputs in the graph's order; a failure is the request's where the runtime blames its input."""
         try:
@@ -44,9 +50,9 @@ class Session:
         return outputs
 
 
-def load(path: Path, *, threads: int) -> Session:
+def load(path: Path, *, threads: int, inspecting: Inspecting = inspect) -> Session:
     """Loads the model on an accelerator where there is one, else on the CPU with this many threads."""
-    inspection = inspect(path)
+    inspection = inspecting(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

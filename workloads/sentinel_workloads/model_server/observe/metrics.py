@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, GCCollector, Metric, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -10,64 +10,51 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from sentinel_operator.api.serving import ServingConfig
-from sentinel_workloads.model_server.inference.work import Work
-from sentinel_workloads.model_server.observe.cells import Counter, Histogram, gauge
+from sentinel_workloads.model_server.observe.figures import Figures
 
-PREFIX = "sentinel_model_server"
-SEED = "sentinel_workload"
-"""The names that the published dashboards and alerts for these workloads expect."""
-SECONDS = (
-    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
-    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
-)
-ROWS = tuple(float(2**power) for power in range(11))
-SCORES = tuple(round(step / 20, 2) for step in range(1, 21))
-FAULTS = frozenset({"500", "503", "504", "INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN"})
+KEPT = 6
+"""Revisions whose figures are told: counters must not vanish at the moment in which they are compared."""
+Source = Callable[[], Iterable[Metric]]
 
 
 class Metrics(Collector):
-    """All that is counted. Only the event loop may write."""
+    """The figures of every revision, real and mirrored traffic apart, and those of whoever adds a source."""
 
     def __init__(self, config: ServingConfig) -> None:
-        self._config = config
-        self._common = {"model": config.name, "revision": config.revision}
-        self.requests = Counter(f"{PREFIX}_requests", "Requests answered.", "protocol", "code")
-        self.predictions = Counter(f"{PREFIX}_predictions", "Rows classified.", "label", "uncertain")
-        self.request_seconds = {
-            protocol: Histogram(f"{PREFIX}_request_duration_seconds", "From request to answer.", SECONDS)
-            for protocol in ("http", "grpc")
-        }
-        self.inference_seconds = Histogram(f"{PREFIX}_inference_duration_seconds", "Runs of the model.", SECONDS)
-        self.batch_size = Histogram(f"{PREFIX}_batch_size", "Rows of a run.", ROWS)
-        self.scores = Histogram(f"{PREFIX}_score", "Confidence in the label given.", SCORES)
-        self.in_flight = 0
         self.ready = False
-        self.load_seconds = 0.0
-        self.digest = config.model_digest
-        self.queue_depth: Callable[[], int] = lambda: 0
-        self._labels = config.labels
+        self.active = config.revision
+        """The revision that `ready` is about."""
+        self.loaded: set[str] = {config.revision}
+        """Revisions whose model is here, or is what this process is for."""
+        self._figures: dict[tuple[str, bool], Figures] = {}
+        self._sources: list[Source] = []
+        self.figures(config)
         self._registry = CollectorRegistry()
         self._registry.register(self)
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=self._registry)
 
-    def answered(self, protocol: str, code: str, seconds: float) -> None:
-        """Counts an answer."""
-        self.requests.add((protocol, code))
-        self.request_seconds[protocol].observe(seconds)
+    def figures(self, config: ServingConfig, *, mirrored: bool = False) -> Figures:
+        """Gives the figures of a revision; they go on where they were when it comes back."""
+        key = (config.revision, mirrored)
+        found = self._figures.get(key)
+        if found is None:
+            self._forget()
+            found = self._figures[key] = Figures(config, mirrored=mirrored)
+        return found
 
-    def ran(self, works: list[Work], *, rows: int, seconds: float) -> None:
-        """Counts a run and what it read."""
-        self.inference_seconds.observe(seconds)
-        self.batch_size.observe(rows)
-        threshold = self._config.threshold
-        for reading in {id(work.reading): work.reading for work in works}.values():
-            if reading is None:
-                continue
-            readings = reading.all()
-            for best, score in zip(readings.best.tolist(), readings.scores.tolist(), strict=True):
-                self.scores.observe(score)
-                self.predictions.add((self._labels[best], "true" if score < threshold else "false"))
+    def add(self, source: Source) -> None:
+        """Has a source's metrics told too."""
+        self._sources.append(source)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests of any revision that have no answer yet."""
+        return sum(figures.in_flight for figures in self._figures.values())
+
+    def in_flight_of(self, revision: str) -> int:
+        """The same of one revision, of both kinds of traffic."""
+        return sum(each.in_flight for (name, _), each in self._figures.items() if name == revision)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Gives the scrape and its content type, in the format that the scraper asked for."""
@@ -76,40 +63,22 @@ class Metrics(Collector):
 
     @override
     def collect(self) -> Iterable[Metric]:
-        """Gives everything as it is now."""
-        common = self._common
-        yield self.requests.family(common)
-        yield self.predictions.family(common)
-        durations = [cell.family({**common, "protocol": name}) for name, cell in self.request_seconds.items()]
-        durations[0].samples.extend(durations[1].samples)
-        yield durations[0]
-        for histogram in (self.inference_seconds, self.batch_size, self.scores):
-            yield histogram.family(common)
-        yield gauge(f"{PREFIX}_queue_depth", "Rows that wait for the model.", self.queue_depth(), common)
-        yield gauge(f"{PREFIX}_in_flight", "Requests that have no answer yet.", self.in_flight, common)
-        yield gauge(f"{PREFIX}_ready", "1 while requests are welcome.", self.ready, common)
-        yield gauge(
-            f"{PREFIX}_model_info",
-            "What is served.",
-            1,
-            common,
-            version=self._config.version,
-            digest=self.digest,
-            task=self._config.task,
-        )
-        yield from self._seed_names()
+        """Gives everything as it is now, each metric once with the samples of all revisions."""
+        merged: dict[str, Metric] = {}
+        for family in self._families():
+            known = merged.setdefault(family.name, family)
+            if known is not family:
+                known.samples.extend(family.samples)
+        return merged.values()
 
-    def _seed_names(self) -> Iterable[Metric]:
-        common = self._common
-        total = sum(self.requests.counts.values())
-        faults = sum(count for values, count in self.requests.counts.items() if values[1] in FAULTS)
-        for name, text, count in (("requests", "Requests answered.", total), ("errors", "Failures here.", faults)):
-            counter = Counter(f"{SEED}_{name}", text)
-            counter.add((), count)
-            yield counter.family(common)
-        yield self.inference_seconds.family(
-            common, name=f"{SEED}_inference_latency_ms", text="Runs of the model in milliseconds.", scale=1000.0
-        )
-        yield self.batch_size.family(common, name=f"{SEED}_batch_size")
-        yield gauge(f"{SEED}_queue_depth", "Rows that wait for the model.", self.queue_depth(), common)
-        yield gauge(f"{SEED}_model_load_duration_seconds", "Loading, checking and warming.", self.load_seconds, common)
+    def _families(self) -> Iterator[Metric]:
+        for (name, _), figures in self._figures.items():
+            yield from figures.families(ready=self.ready and name == self.active, loaded=name in self.loaded)
+        for source in self._sources:
+            yield from source()
+
+    def _forget(self) -> None:
+        """Drops the oldest that are not loaded, so that a pod that lives through many swaps stays as small as it is."""
+        idle = [key for key, each in self._figures.items() if key[0] not in self.loaded and not each.in_flight]
+        for key in idle[: max(0, len(self._figures) - 2 * KEPT + 1)]:
+            del self._figures[key]

@@ -1,0 +1,1 @@
+"""Several revisions in one process: loaded beside each other, compared, and swapped without a request lost."""
