@@ -61,6 +61,13 @@ def world(cluster: AnyCluster, installed: install.Store, artifacts: Path, index:
     return _furnished(World(cluster, namespace, index, installed), artifacts)
 
 
+@pytest.fixture(scope="module")
+def lasting_world(cluster: AnyCluster, installed: install.Store, artifacts: Path, index: Index) -> Iterator[World]:
+    """Gives a world for all tests of a module, which are an xdist group of their own."""
+    with fresh_namespace(cluster) as namespace:
+        yield _furnished(World(cluster, namespace, index, installed), artifacts)
+
+
 @pytest.fixture(scope="session")
 def apart_cluster(request: pytest.FixtureRequest, testrun_uid: str) -> Iterator[Cluster]:
     """Gives a cluster made here for tests that disturb everything in it; they are the xdist group `apart`."""
