@@ -1,0 +1,1 @@
+"""One module a strategy: what it consists of, as a program of instructions."""
