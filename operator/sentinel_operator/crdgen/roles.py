@@ -68,7 +68,7 @@ def _cluster_rules(children: Sequence[ChildKind], kinds: Sequence[Kind]) -> list
         _grant(rights, Resource.of_kind(kind), ("patch",), subresource="status")
         # Where OwnerReferencesPermissionEnforcement is on, a controller reference needs it.
         _grant(rights, Resource.of_kind(kind), ("update",), subresource="finalizers")
-    _grant(rights, CONFIG_MAPS, ("get",))
+    _grant(rights, CONFIG_MAPS, READ)
     _grant(rights, CRDS, ("list", "watch"))
     _grant(rights, EVENTS, ("create", "patch"))
     return _rules(rights)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
-from sentinel_operator.core.plan import Manifest, Plan
+from sentinel_operator.core.plan import Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import Reconciler
 from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of
 from sentinel_operator.engine.errors import ApiError, Conflict, NotLeader, Retry, StepFailed, SubjectGone, Terminal
@@ -115,6 +115,16 @@ class Controller:
         """Queues the owner of a child that became different."""
         self.queue.add(Key(owner.namespace, owner.name))
 
+    def reference_changed(self, ref: ObjectRef) -> None:
+        """Queues every object whose spec names an object that became different."""
+        for key in self._references.changed(ref):
+            self.queue.add(key)
+
+    def references_lost(self) -> None:
+        """Queues, behind the edits, every object whose spec names others: some may have become different unseen."""
+        for key in self._references.all_changed():
+            self.queue.add(key, Lane.RESYNC)
+
     def enqueue_all(self) -> None:
         """Queues everything, behind the edits."""
         for key in self.view.primary:
@@ -174,7 +184,7 @@ class Controller:
 
     async def _observe_plan_execute(self, key: Key, raw: Manifest) -> Result:
         children, pods = self.view.children_of(key)
-        references = await self._references.read(self.reconciler.references(raw))
+        references = await self._references.read(key, self.reconciler.references(raw))
         observed = self.reconciler.observe(raw, children, pods, references, self._config(), self._now())
         plan = self.reconciler.plan(observed)
         try:
@@ -238,4 +248,5 @@ class Controller:
     def _forget(self, key: Key) -> None:
         self.queue.forget(key)
         self._executor.forget(key)
+        self._references.forget(key)
         self._repeats.pop(key, None)

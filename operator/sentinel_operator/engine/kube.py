@@ -16,6 +16,8 @@ from sentinel_operator.engine.transport import JSON, Fence, Query, Request, Tran
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PODS = Resource("v1", "Pod", "pods")
 
 Propagation = Literal["Background", "Foreground", "Orphan"]
@@ -80,6 +82,18 @@ class KubeApi:
             version = page.resource_version
         return items, version
 
+    async def snapshot(self, resource: Resource) -> str:
+        """Gives the resourceVersion of the collection as it is now, to watch from; reads one object's metadata."""
+        request = Request(
+            method="GET",
+            path=resource.collection(),
+            verb="list",
+            kind=resource.kind,
+            query=(("limit", "1"),),
+            accept=_METADATA_LIST,
+        )
+        return str((await self._transport.send(request))["metadata"]["resourceVersion"])
+
     async def watch(
         self,
         resource: Resource,
@@ -89,6 +103,7 @@ class KubeApi:
         idle: float,
         namespace: str = "",
         query: Query = (),
+        metadata_only: bool = False,
     ) -> AsyncIterator[Manifest]:
         """Yields watch events, bookmarks among them, until the server ends the stream; an ERROR event is raised."""
         asked = (
@@ -98,8 +113,14 @@ class KubeApi:
             ("timeoutSeconds", str(seconds)),
             *query,
         )
-        path = resource.collection(namespace)
-        request = Request(method="GET", path=path, verb="watch", kind=resource.kind, query=asked)
+        request = Request(
+            method="GET",
+            path=resource.collection(namespace),
+            verb="watch",
+            kind=resource.kind,
+            query=asked,
+            accept=_METADATA if metadata_only else JSON,
+        )
         async for line in self._transport.stream(request, idle=idle):
             try:
                 event: Manifest = orjson.loads(line)

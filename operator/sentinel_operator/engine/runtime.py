@@ -14,7 +14,7 @@ from typing import Any
 
 from sentinel_operator.api.kinds import SENTINEL_CONFIG
 from sentinel_operator.core import names
-from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.core.reconciler import Reconciler
 from sentinel_operator.engine.access import Access
 from sentinel_operator.engine.backoff import Backoff
@@ -30,7 +30,8 @@ from sentinel_operator.engine.metrics import Metrics
 from sentinel_operator.engine.queue import Lane, WorkQueue
 from sentinel_operator.engine.recorder import EventRecorder
 from sentinel_operator.engine.references import References
-from sentinel_operator.engine.resources import Resource, ResourceTable
+from sentinel_operator.engine.referencewatch import ReferenceWatch
+from sentinel_operator.engine.resources import CONFIG_MAPS, Resource, ResourceTable
 from sentinel_operator.engine.resync import Resync
 from sentinel_operator.engine.supervisor import Supervisor, Task
 from sentinel_operator.engine.transport import Limits, Transport
@@ -72,6 +73,7 @@ class Runtime:
         self.config_informer = self._watch_config()
         self.table = ResourceTable(Resource.of_child(child) for each in reconcilers for child in each.children)
         self.controllers = {each.kind.kind: self._controller(each) for each in reconcilers}
+        self.reference_watch = self._watch_references()
         self.primed = {name: asyncio.Event() for name in self.controllers}
         self.resync = Resync(self.api, tuple(self.controllers.values()), period=settings.resync, rng=self.rng)
 
@@ -79,6 +81,7 @@ class Runtime:
         """Starts all but kopf; gives the elector's task, which ends when the lease is lost, and the workers'."""
         for informer in (self.config_informer, *self.informers.values()):
             supervisor.keep(f"informer of {informer.resource.plural}", informer.run())
+        supervisor.keep("watch of references", self.reference_watch.run())
         supervisor.keep("event recorder", self.recorder.run())
         supervisor.keep("resync", self.resync.run())
         for name in self.controllers:
@@ -202,6 +205,17 @@ class Runtime:
             rng=self.rng,
             query=(("fieldSelector", f"metadata.name={NAME}"),),
         )
+
+    def _watch_references(self) -> ReferenceWatch:
+        def changed(ref: ObjectRef) -> None:
+            for controller in self.controllers.values():
+                controller.reference_changed(ref)
+
+        def lost() -> None:
+            for controller in self.controllers.values():
+                controller.references_lost()
+
+        return ReferenceWatch(self.api, CONFIG_MAPS, changed=changed, lost=lost, metrics=self.metrics, rng=self.rng)
 
     def _config_changed(self) -> None:
         for controller in self.controllers.values():

@@ -55,6 +55,7 @@ class Request:
     query: Query = ()
     body: Manifest | None = None
     content_type: str = JSON
+    accept: str = JSON
     fence: Fence | None = None
 
 
@@ -90,7 +91,7 @@ class Transport:
             async with self._access.session.get(
                 self._access.host + request.path,
                 params=request.query,
-                headers=await self._headers(None),
+                headers=await self._headers(request.accept),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=idle),
                 **self._route(),
             ) as response:
@@ -106,7 +107,9 @@ class Transport:
             raise Retry(f"{request.verb} {request.path}: {type(error).__name__}: {error}") from error
 
     async def _exchange(self, request: Request, data: bytes | None) -> tuple[int, bytes, str | None]:
-        headers = await self._headers(request.content_type if data is not None else None)
+        headers = await self._headers(request.accept)
+        if data is not None:
+            headers["Content-Type"] = request.content_type
         async with self._access.session.request(
             request.method,
             self._access.host + request.path,
@@ -126,11 +129,8 @@ class Transport:
             raise NotLeader(f"{request.method} {request.path} was not sent: the lease is not held any more")
         return min(self.limits.timeout, remaining)
 
-    async def _headers(self, content_type: str | None) -> dict[str, str]:
-        headers = {"Accept": JSON, **await self._access.authorization()}
-        if content_type is not None:
-            headers["Content-Type"] = content_type
-        return headers
+    async def _headers(self, accept: str) -> dict[str, str]:
+        return {"Accept": accept, **await self._access.authorization()}
 
     def _route(self) -> dict[str, Any]:
         chosen = {"proxy": self._access.proxy, "server_hostname": self._access.server_hostname}

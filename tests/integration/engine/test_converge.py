@@ -230,6 +230,52 @@ async def test_a_reference_is_read_before_the_pass(world: World) -> None:
     assert (await world.toy("bear"))["status"]["palette"] == "spring"
 
 
+def config_maps_watched(seen: Seen) -> bool:
+    """Matches both watches of ConfigMaps: of the children, and of whatever may be referred to."""
+    return seen.watch and seen.path == CONFIG_MAPS.collection()
+
+
+async def painted(world: World, name: str) -> None:
+    """Writes the ConfigMap that a Toy refers to, as somebody does who knows nothing of Toys."""
+    about = {"metadata": {"namespace": world.namespace, "name": "palette"}, "data": {"name": name}}
+    await world.api.apply(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", **about}, field_manager="user")
+
+
+async def shows(world: World, palette: str) -> None:
+    async def look() -> bool:
+        return (await world.toy("bear"))["status"].get("palette", "") == palette
+
+    await eventually(look)
+
+
+async def test_a_change_of_what_is_referred_to_shows_without_any_resync(world: World) -> None:
+    proxy = await world.proxy()
+    await world.replica(proxy, resync=86400.0)
+    await world.make("bear", palette="palette")
+    await world.settled("bear")
+    await painted(world, "spring")
+    await shows(world, "spring")
+    await painted(world, "summer")
+    await shows(world, "summer")
+    await world.api.delete(CONFIG_MAPS, ObjectRef("v1", "ConfigMap", world.namespace, "palette"))
+    await shows(world, "")
+    await quiet(world, proxy, "bear")
+
+
+@pytest.mark.parametrize("status", [410, 500])
+async def test_a_change_in_a_gap_of_the_watch_is_not_lost(world: World, status: int) -> None:
+    proxy = await world.proxy()
+    await world.replica(proxy, resync=86400.0)
+    await painted(world, "spring")
+    await world.make("bear", palette="palette")
+    await world.settled("bear")
+    proxy.block(config_maps_watched)
+    await painted(world, "summer")
+    proxy.inject(Fault(config_maps_watched, status=status, times=2))
+    proxy.unblock()
+    await shows(world, "summer")
+
+
 async def test_a_toy_deleted_while_kopf_did_not_watch_leaves_no_ghost(world: World) -> None:
     proxy = await world.proxy()
     replica = await world.replica(proxy)
