@@ -14,6 +14,7 @@ from sentinel_operator.cli.ages import age
 from sentinel_operator.cli.grid import Cell, clean, grid, short, styled
 from sentinel_operator.core.names import REVISION
 from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.sentrymodel.faults import conclusion
 
 MOST_SHOWN = 20
 
@@ -96,7 +97,7 @@ def ending(ended: Mapping[str, Any]) -> str:
     try:
         told = Termination.model_validate_json(message)
     except ValidationError:
-        told = Termination(message=message)
+        told = Termination(message=conclusion(message))
     if code == 0:
         return _verified(told)
     reason = ExitCode(code).name if code in set(ExitCode) else str(ended.get("reason") or "Error")

@@ -36,6 +36,7 @@ _MISSING = (
     re.compile(r'(?P<kind>secret|configmap) "(?P<name>[^"]+)" not found', re.IGNORECASE),
     re.compile(r"couldn't find key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) [^/\s]*/(?P<name>\S+)"),
 )
+_TRACEBACK = "Traceback (most recent call last)"
 _QUOTE_LIMIT = 512
 
 
@@ -125,7 +126,7 @@ def _ended_fault(name: str, ended: Mapping[str, Any]) -> Fault:
         return _not_copied(code, message)
     if code in set(ExitCode) and name in {FETCH, SERVER}:
         return _told(ExitCode(code), message)
-    said = f": {quoted(message)}" if message else ""
+    said = f": {quoted(conclusion(message))}" if message.strip() else ""
     return Fault("CrashLoopBackOff", f"container {name} ended with exit code {code}{said}")
 
 
@@ -134,7 +135,7 @@ def _told(code: ExitCode, message: str) -> Fault:
     try:
         told = Termination.model_validate_json(message)
     except ValidationError:
-        told = Termination(message=message)
+        told = Termination(message=conclusion(message))
     text = _at(told.field or _FIELDS.get(code, ""), quoted(told.message) or code.name)
     return Fault(code.name, text, terminal=code not in _MAY_PASS)
 
@@ -146,6 +147,20 @@ def _not_copied(code: int, message: str) -> Fault:
 
 def _at(field: str, message: str) -> str:
     return f"{field}: {message}" if field and not message.startswith(f"{field}:") else message
+
+
+def conclusion(log: str) -> str:
+    """Gives what the end of a log comes to: of a Python traceback the exception with its message, else the last line.
+
+    The kubelet hands over the end of the log where a container left no word of its own.
+    """
+    lines = log.rstrip().splitlines()
+    traceback = max((number for number, line in enumerate(lines) if line.startswith(_TRACEBACK)), default=None)
+    if traceback is not None:
+        for number in range(traceback + 1, len(lines)):
+            if lines[number] and not lines[number][0].isspace():
+                return "\n".join(lines[number:])
+    return lines[-1].strip() if lines else ""
 
 
 def quoted(message: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sentinel_operator.api.serving import ExitCode
+from sentinel_operator.core.sentrymodel.faults import conclusion
 from tests.support.builders import a_model, a_pod
 from tests.support.simulation import World
 from tests.unit.core.sentrymodel.scenes import first_revision, signed_model, summary
@@ -48,11 +49,11 @@ def test_a_containers_own_word_on_the_field_counts():
     ("message", "shown"),
     [
         ("", "spec.model.digest: DigestMismatch"),
-        ("Traceback\n  oops", "spec.model.digest: Traceback oops"),
+        ("copying\n  oops \n\n", "spec.model.digest: oops"),
         ('{"reason": 3}', 'spec.model.digest: {"reason": 3}'),
         ("x" * 4096, "spec.model.digest: " + "x" * 511 + "…"),
     ],
-    ids=["nothing", "its last lines", "nonsense", "too much"],
+    ids=["nothing", "its last line", "nonsense", "too much"],
 )
 def test_a_container_may_say_anything_and_its_exit_code_counts(message, shown):
     world = first_revision(a_model(), lambda pod: pod.ended("fetch", ExitCode.DigestMismatch, message))
@@ -60,6 +61,19 @@ def test_a_container_may_say_anything_and_its_exit_code_counts(message, shown):
     assert world.condition("Ready")["message"] == shown
 
 
+TRACEBACK = """\
+  File "/usr/lib/python3.11/runpy.py", line 198, in _run_module_as_main
+KeyError: 'opset'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/app/sentinel_workloads/model_server/__main__.py", line 9, in <module>
+    main()
+  File "/app/sentinel_workloads/model_server/app.py", line 41, in main
+    raise ValueError("no opset in the model")
+ValueError: no opset in the model
+"""
 STARTING = {
     "no image": (
         lambda pod: pod.waiting("server", "ImagePullBackOff", "Back-off pulling", image="registry.test/server:9"),
@@ -106,6 +120,10 @@ STARTING = {
         lambda pod: pod.ended("server", 1, "Segmentation fault"),
         "CrashLoopBackOff", "container server ended with exit code 1: Segmentation fault", False,
     ),
+    "a crash of Python": (
+        lambda pod: pod.ended("server", 1, TRACEBACK),
+        "CrashLoopBackOff", "container server ended with exit code 1: ValueError: no opset in the model", False,
+    ),
     "no such path in the image of the artifact": (
         lambda pod: pod.ended("source", 1, "cp: can't stat '/models/x': No such file or directory"),
         "NotFound", "spec.model.source.image.path: cp: can't stat '/models/x': No such file or directory", True,
@@ -119,6 +137,26 @@ def test_what_keeps_a_pod_from_starting(arrange, reason, message, terminal):
     assert summary(world)[0] == reason
     assert world.condition("Ready")["message"].startswith(message)
     assert world.condition("Stalled")["status"] == str(terminal)
+
+
+@pytest.mark.parametrize(
+    ("log", "comes_to"),
+    [
+        ("", ""),
+        (" \n\n", ""),
+        ("loading\nSegmentation fault (core dumped)\n", "Segmentation fault (core dumped)"),
+        (TRACEBACK, "ValueError: no opset in the model"),
+        (
+            "Traceback (most recent call last):\n  File x\n1 error for Config:\nport\n  is no port\n",
+            "1 error for Config:\nport\n  is no port",
+        ),
+        ("Traceback (most recent call last):\n  File x, line 9, in f", "File x, line 9, in f"),
+        ("Traceback (most recent call last):", "Traceback (most recent call last):"),
+    ],
+    ids=["nothing", "blanks", "no Python", "a chain", "a message of several lines", "cut off", "cut off at once"],
+)
+def test_what_the_end_of_a_log_comes_to(log, comes_to):
+    assert conclusion(log) == comes_to
 
 
 def test_a_pod_that_merely_starts_is_no_fault():
