@@ -87,7 +87,12 @@ class Certificate(Model):
 
 
 class KeylessIdentity(Model):
-    """Who must have signed, as issuer and subject of the certificate; each a value or a regular expression (RE2)."""
+    """Who must have signed, as issuer and subject of the certificate; each a value or a regular expression.
+
+    An expression is one of Python's and must match the whole value. It holds neither look-around nor back-references,
+    and nothing by which matching could take for ever: no repetition inside of another, and three at most of those (such
+    as .*) that also take the character after them. Values of more than 1024 characters match none.
+    """
 
     issuer: ShortText | None = None
     issuer_reg_exp: ShortText | None = None

@@ -97,6 +97,18 @@ def test_a_line_break_does_not_hide_what_follows() -> None:
         matched(certificate, Identity(issuer=ISSUER, subject_reg_exp=r"https://ci\.example\.com/job/\d+$"))
 
 
+@pytest.mark.parametrize(("length", "fits"), [(1024, True), (1025, False)])
+def test_a_value_that_is_longer_than_any_expression_should_read_matches_none(length: int, fits: bool) -> None:
+    subject = "https://ci.example.com/".ljust(length, "x")
+    certificate = a_certificate(x509.UniformResourceIdentifier(subject))
+    identity = Identity(issuer=ISSUER, subject_reg_exp=r"https://ci\.example\.com/.*")
+    if fits:
+        assert matched(certificate, identity) == subject
+    else:
+        with pytest.raises(VerificationError):
+            matched(certificate, identity)
+
+
 def test_issuers_that_contradict_each_other_match_nothing() -> None:
     certificate = a_certificate(x509.RFC822Name(EMAIL), v1=ISSUER, v2="https://evil.example.com")
     for issuer in (ISSUER, "https://evil.example.com"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,6 +13,7 @@ from sentinel_operator.api.kinds import SENTRY_MODEL
 from sentinel_operator.api.sentrymodel import Feature, SentryModelSpec
 from sentinel_operator.core.admission.advice import advice
 from sentinel_operator.core.admission.errors import broken_rules, explain
+from sentinel_operator.core.admission.patterns import pattern_problem
 from sentinel_operator.core.admission.verdict import FieldError, Review, Verdict
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.sentrymodel.checks import problems
@@ -79,11 +79,9 @@ def _identities(spec: SentryModelSpec) -> Iterator[FieldError]:
                 ("issuerRegExp", identity.issuer_reg_exp),
                 ("subjectRegExp", identity.subject_reg_exp),
             ):
-                try:
-                    re.compile(pattern or "")
-                except re.error as error:
+                if problem := pattern_problem(pattern or ""):
                     path = f"spec.model.verify.authorities[{i}].keyless.identities[{j}].{name}"
-                    yield FieldError(path, f"is no regular expression: {error}")
+                    yield FieldError(path, problem)
 
 
 def _schema(spec: SentryModelSpec) -> Iterator[FieldError]:
