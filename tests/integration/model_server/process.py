@@ -26,18 +26,21 @@ DEADLINE = 60.0
 class ModelServer:
     """One server process on ports of its own."""
 
-    def __init__(self, folder: Path, *, http_port: int = 0) -> None:
+    def __init__(self, folder: Path, *, http_port: int = 0, follow: bool = False) -> None:
         self.folder = folder
         self.termination = folder / "termination"
         self.log: list[dict[str, Any]] = []
         self.ports: dict[str, int] = {}
         command = [sys.executable, "-m", "sentinel_workloads.model_server", "--config", str(folder / "serving.json")]
         command += ["--host", "127.0.0.1", "--http-port", str(http_port), "--grpc-port", "0", "--metrics-port", "0"]
+        command += ["--follow", str(folder / "active.json")] if follow else []
+        temporary = folder / "tmp"
+        temporary.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
             command,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "TERMINATION_LOG": str(self.termination)},
+            env={**os.environ, "TERMINATION_LOG": str(self.termination), "TMPDIR": str(temporary)},
         )
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -99,6 +102,15 @@ class ModelServer:
             for sample in family.samples:
                 sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
         return sums
+
+    def series(self, name: str) -> list[tuple[dict[str, str], float]]:
+        """Gives the samples of one metric with their labels."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["metrics"], timeout=DEADLINE)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        families = text_string_to_metric_families(text)
+        return [(each.labels, each.value) for family in families for each in family.samples if each.name == name]
 
     def until(self, condition: Any, what: str) -> None:
         """Waits until a condition holds."""

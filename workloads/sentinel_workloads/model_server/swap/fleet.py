@@ -67,6 +67,7 @@ class Fleet:
         """Takes a new instruction."""
         self._instruction = instruction
         self.ring.resize(most=instruction.replay, most_bytes=instruction.replay_bytes)
+        self._service.taps = (self.ring,) if instruction.replay else ()
         LOG.info(
             "instruction",
             extra={
