@@ -1,3 +1,3 @@
 """What every test may use."""
 
-pytest_plugins = ["tests.support.cluster"]
+pytest_plugins = ["tests.support.cluster", "tests.support.groups"]
