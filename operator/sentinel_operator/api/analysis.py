@@ -135,8 +135,9 @@ class MetricCheck(Model):
     """Measurements that decide; errors do not count. Absent: 5, or 1 Job."""
     failure_limit: Annotated[int, Field(ge=0, le=999)] | None = None
     """Failed measurements that are borne; one more is a failure. Absent: 2, or what count allows."""
-    inconclusive_limit: Annotated[int, Field(ge=0, le=1000)] = 2
-    """Inconclusive measurements that are borne; one more pauses the rollout."""
+    inconclusive_limit: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Inconclusive measurements that are borne; one more pauses the rollout. Absent: 2; or 9 in a row for what pods
+    count, for sparse traffic is counted on until it suffices."""
     consecutive_error_limit: Annotated[int, Field(ge=0, le=100)] = 4
     """Errors in a row that are borne; one more pauses the rollout. An error is never counted as bad."""
     initial_delay: Delay = "0s"
@@ -182,6 +183,10 @@ METRIC_RULES = rules(
 )
 DEFAULT_COUNT = 5
 DEFAULT_FAILURE_LIMIT = 2
+DEFAULT_INCONCLUSIVE_LIMIT = 2
+DEFAULT_COUNTED_INCONCLUSIVE_LIMIT = 9
+OBSERVED: frozenset[str] = frozenset({"gpu-health", "health-score"})
+"""Built-ins that are read off at once; the others are counted by the pods over a time."""
 WITHOUT_BASELINE: frozenset[str] = frozenset({"gpu-health", "health-score", "label-agreement", "score-psi"})
 """Built-ins of one revision, or that are a comparison themselves."""
 
@@ -212,6 +217,14 @@ def borne_failures(check: MetricCheck) -> int:
     return min(DEFAULT_FAILURE_LIMIT, measurements(check) - 1)
 
 
+def borne_inconclusives(check: MetricCheck) -> int:
+    """Gives how many inconclusive measurements are borne."""
+    if check.inconclusive_limit is not None:
+        return check.inconclusive_limit
+    is_counted = check.builtin is not None and check.builtin not in OBSERVED
+    return DEFAULT_COUNTED_INCONCLUSIVE_LIMIT if is_counted else DEFAULT_INCONCLUSIVE_LIMIT
+
+
 class AnalysisSpec(Model):
     """Compares the new revision with the stable one over the same time and traffic, not with the past."""
 
@@ -227,7 +240,7 @@ class AnalysisSpec(Model):
     sequential: bool = False
     """Built-in shares and latencies add up over the analysis and are tested as they come: it fails as soon as the
     evidence suffices, and passes as soon as it suffices. Otherwise each interval is judged alone."""
-    false_abort_rate: Annotated[float, Field(ge=0.0001, le=0.2)] = 0.01
+    false_abort_rate: Annotated[float, Field(ge=0.0001, le=0.2)] = 0.05
     """Sequential: how often at most a revision that keeps the bounds is failed, over all metrics and all looks."""
     min_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 50
     """Requests (or rows) of each revision below which a built-in says nothing."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sentinel_operator.api.analysis import Builtin, MetricCheck
-from sentinel_operator.core.analysis.condition import BASELINE, condition
+from sentinel_operator.core.analysis.condition import BASELINE, Condition, ConditionError, condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +74,16 @@ def uses_baseline(check: MetricCheck) -> bool:
     bound = bound_of(check)
     if bound is not None:
         return bound.needs_baseline
-    texts = (check.success_condition, check.failure_condition)
-    return any(BASELINE in condition(text).names for text in texts if text is not None)
+    reads = (_read(text) for text in (check.success_condition, check.failure_condition) if text is not None)
+    return any(read is not None and BASELINE in read.names for read in reads)
+
+
+def _read(text: str) -> Condition | None:
+    """Reads a condition; None for one that check.problems() would have named."""
+    try:
+        return condition(text)
+    except ConditionError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,9 @@ def _by_conditions(check: MetricCheck, *, value: float, baseline: float) -> Judg
 def _holds(text: str | None, *, value: float, baseline: float) -> bool | None:
     if text is None:
         return None
-    read = condition(text)
+    read = _read(text)
+    if read is None:
+        return None
     asks = bool(read.names & {"isNaN", "isInf"})
     if not asks and not (math.isfinite(value) and (math.isfinite(baseline) or BASELINE not in read.names)):
         return None  # what no number is, compares false with everything: that would be a verdict without a reason

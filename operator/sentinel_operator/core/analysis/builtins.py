@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sentinel_operator.api.analysis import Builtin
 from sentinel_operator.core.analysis.bound import Bound
 from sentinel_operator.core.analysis.contrast import Contrast, Counts
-from sentinel_operator.core.analysis.drift import Distance, psi, total_variation
+from sentinel_operator.core.analysis.drift import Distance, at_least, psi, total_variation
 from sentinel_operator.core.analysis.exposition import BAD, GOOD
 from sentinel_operator.core.analysis.quantile import beyond_last_bound, bins, count_above, quantile, total
 from sentinel_operator.core.analysis.sequential import Finding, Share, compare, surely_above, surely_below
@@ -19,6 +19,8 @@ P99 = 0.99
 _TAIL = 1 - P99
 _SURE = 0.01
 """A distance counts where chance gives it more rarely than this."""
+_LIKELY = 0.05
+"""So does what is beyond a bound, where a revision at the bound shows as much more rarely than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class Reading:
     baseline: float
     canary_samples: float
     stable_samples: float
-    significant: bool = True
-    """False for a distance that chance explains."""
+    p_value: float = 0.0
+    """Of a distance: how often chance alone gives as much."""
     note: str = ""
 
     @property
@@ -54,6 +56,20 @@ def read(builtin: Builtin, contrast: Contrast) -> Reading:
                 canary.estimate if canary.of else math.nan, stable.estimate if stable.of else math.nan,
                 canary.of, stable.of,
             )  # fmt: skip
+
+
+def chance_explains(builtin: Builtin, contrast: Contrast, reading: Reading, bound: Bound) -> bool:
+    """Tells whether a value beyond its bound is no more than what a revision within it shows now and then: one error
+    in fifty requests says little of a bound of 1 %."""
+    if builtin in {"score-psi", "label-agreement"} and not is_paired(contrast):
+        return reading.p_value >= _SURE
+    if reading.value < bound.low:
+        return False
+    limit, samples = bound.upper(reading.baseline), reading.canary_samples
+    beyond = samples * reading.value
+    if builtin == "latency-p99":
+        beyond, limit = count_above(contrast.canary, limit), _TAIL
+    return at_least(beyond, samples * limit) >= _LIKELY
 
 
 def added(builtin: Builtin, left: Contrast, right: Contrast) -> Contrast:
@@ -82,7 +98,7 @@ def _psi(contrast: Contrast) -> Reading:
     if ours <= 0 or theirs <= 0:
         return Reading(math.nan, math.nan, ours, theirs)
     distance = _score_distance(contrast, _SURE)
-    return Reading(distance.value, math.nan, ours, theirs, distance.p_value < _SURE)
+    return Reading(distance.value, math.nan, ours, theirs, distance.p_value)
 
 
 def _score_distance(contrast: Contrast, error: float) -> Distance:
@@ -103,7 +119,7 @@ def _agreement(contrast: Contrast) -> Reading:
     if ours <= 0 or theirs <= 0:
         return Reading(math.nan, math.nan, ours, theirs)
     distance = _label_distance(contrast, _SURE)
-    return Reading(1 - distance.value, math.nan, ours, theirs, distance.p_value < _SURE)
+    return Reading(1 - distance.value, math.nan, ours, theirs, distance.p_value)
 
 
 def _label_distance(contrast: Contrast, error: float) -> Distance:

@@ -7,6 +7,7 @@ distance counts only where chance does not explain it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import erfc, exp, lgamma, log, pi, sqrt
@@ -86,7 +87,8 @@ def total_variation(counts: Mapping[str, tuple[float, float]], *, error: float) 
         moved += p if p > q else 0.0
     theirs_moved = max(0.0, moved - raw)
     spread = sqrt(max(0.0, moved * (1 - moved)) / ours + max(0.0, theirs_moved * (1 - theirs_moved)) / theirs)
-    return _distance(raw - by_chance, spread, pairs=merged, error=error)
+    # Which labels count as moved is chosen after looking: each choice has its part of the error.
+    return _distance(raw - by_chance, spread, pairs=merged, error=error / len(merged))
 
 
 def _mean_of_folded(difference: float, spread: float) -> float:
@@ -115,6 +117,11 @@ def chi_squared(pairs: Pairs) -> float:
             statistic += (canary - expected * ours) ** 2 / (expected * ours)
             statistic += (stable - expected * theirs) ** 2 / (expected * theirs)
     return upper_gamma((len(pairs) - 1) / 2, statistic / 2)
+
+
+def at_least(count: float, expected: float) -> float:
+    """Gives how likely a Poisson count is to reach `count`; of a share, a little more than its binomial's."""
+    return 1.0 if count <= 0 else 1.0 if expected == math.inf else 1.0 - upper_gamma(count, expected)
 
 
 def upper_gamma(shape: float, value: float) -> float:

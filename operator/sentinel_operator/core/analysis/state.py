@@ -12,10 +12,11 @@ from sentinel_operator.api.analysis import (
     MetricCheck,
     MetricStatus,
     borne_failures,
+    borne_inconclusives,
     measurements,
 )
 from sentinel_operator.core.analysis.bound import bound_of, judge, uses_baseline
-from sentinel_operator.core.analysis.builtins import Reading, added, has_test, is_counted, read, test
+from sentinel_operator.core.analysis.builtins import Reading, added, chance_explains, has_test, is_counted, read, test
 from sentinel_operator.core.analysis.contrast import Contrast, from_evidence, to_evidence
 from sentinel_operator.core.analysis.measurement import Measurement, moment, stamp
 from sentinel_operator.core.analysis.sequential import Finding
@@ -103,7 +104,6 @@ def _counted(
     check, at, builtin = setting.check, found.at, setting.check.builtin
     reading = replace(reading, note="; ".join(filter(None, (reading.note, found.note))))
     if _samples(check, reading) < setting.min_samples:
-        # What was counted is kept, so that sparse traffic is judged later rather than never.
         words = f"{reading.canary_samples:.0f} samples against {reading.stable_samples:.0f} of stable"
         message = f"{check.name}: {words}, {setting.min_samples} needed"
         kept = status.model_copy(update={"evidence": to_evidence(contrast)})
@@ -115,10 +115,11 @@ def _counted(
         return _tested(kept, setting, at, finding=finding, reading=reading)
     judged = judge(check, value=reading.value, baseline=reading.baseline)
     good, words = judged.good, judged.words
-    if good is False and not reading.significant:
-        good, words = True, f"{words}, which chance explains"
-    fresh = status.model_copy(update={"evidence": None})
-    return _tallied(fresh, setting, at, good=good, message=compared(check, reading, words), reading=reading)
+    if good is False and builtin and bound and chance_explains(builtin, contrast, reading, bound):
+        good, words = None, f"{words}, which chance may explain"
+    # What decides nothing yet is counted on, so that sparse traffic is judged later rather than never.
+    kept = status.model_copy(update={"evidence": to_evidence(contrast) if good is None else None})
+    return _tallied(kept, setting, at, good=good, message=compared(check, reading, words), reading=reading)
 
 
 def _samples(check: MetricCheck, reading: Reading) -> float:
@@ -131,7 +132,7 @@ def _tested(
     """Ends as soon as the evidence is sure; at the last look, what is good but unsure passes."""
     check, looks, number = setting.check, measurements(setting.check), taken(status) + 1
     judged = judge(check, value=reading.value, baseline=reading.baseline)
-    good: bool | None = judged.good or not reading.significant or None
+    good: bool | None = judged.good or None
     verdict, words = "Running", judged.words
     if finding == "Above":
         good, verdict, words = False, "Fail", f"{words}, surely"
@@ -161,16 +162,19 @@ def _tallied(
     status: MetricStatus, setting: Setting, at: datetime, *, good: bool | None, message: str, reading: Reading
 ) -> MetricStatus:
     """Counts a measurement that is judged by itself, and looks whether the limits are reached."""
-    check, status = setting.check, _count(status, good)
+    check = setting.check
+    adds_up = check.builtin is not None and is_counted(check.builtin)
+    if adds_up and good is not None:
+        status = status.model_copy(update={"inconclusives": 0})  # they were counted on, and are judged now
+    status = _count(status, good)
     number, wanted = taken(status), measurements(check)
     of = {True: status.successes, False: status.failures, None: status.inconclusives}[good]
-    message = f"{message}, {of} of {number}"
-    verdict = "Running"
+    message, verdict = f"{message}, {of} of {number}", "Running"
     if status.failures > borne_failures(check):
         verdict = "Fail"
-    elif status.inconclusives > check.inconclusive_limit and not (setting.error and number < wanted):
+    elif status.inconclusives > (wanted - 1 if setting.error else borne_inconclusives(check)):
         verdict = "Inconclusive"
-    elif number >= wanted:
+    elif number >= wanted and not (adds_up and good is None):
         verdict = "Pass" if status.successes else "Inconclusive"
     return _shown(status, at, reading, message=message, verdict=verdict)
 

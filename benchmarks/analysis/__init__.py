@@ -1,0 +1,1 @@
+"""How often the analysis of a rollout is wrong, over many simulated rollouts."""
