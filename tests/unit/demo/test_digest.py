@@ -10,7 +10,7 @@ import pytest
 from demo.models.digest import directory_digest
 
 SHELL = (
-    r"find . -type f ! -path ./model.sig -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum"
+    r"find . -type f ! -path ./model.sig -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum -- | sha256sum"
     " | cut -d' ' -f1"
 )
 
