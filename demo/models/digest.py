@@ -18,7 +18,8 @@ def sha256_file(path: Path) -> str:
 def directory_digest(root: Path) -> str:
     """Gives `sha256:…` over the lines "<sha256>  <path>" of every regular file but the signature, sorted by path bytes.
 
-    The same as: find . -type f ! -path ./model.sig -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum -- | sha256sum
+    The same as
+    find . -type f ! -path ./model.sig -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum -- | sha256sum
     """
     files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
     named = sorted((path.relative_to(root).as_posix().encode(), path) for path in files if path != root / SIGNATURE)
