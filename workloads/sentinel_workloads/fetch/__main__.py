@@ -1,4 +1,7 @@
-"""`python -m sentinel_workloads.fetch`: brings the artifact, verifies the copy, hands it over, and exits as agreed."""
+"""`python -m sentinel_workloads.fetch`: brings the artifact, verifies the copy, hands it over, and exits as agreed.
+
+`python -m sentinel_workloads.fetch follow` does so for each revision that the operator's ConfigMap names, and goes on.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from sentinel_operator.api.serving import CONFIG_DIR, FETCH_FILE, MODEL_DIR, ExitCode, Termination
 from sentinel_workloads.fetch import report
@@ -18,19 +23,38 @@ from sentinel_workloads.fetch.failures import Failure
 from sentinel_workloads.fetch.run import fetch
 
 log = logging.getLogger("sentinel_workloads.fetch")
+FOLLOW = "follow"
 TERMINATED = 128 + signal.SIGTERM
 UNEXPECTED = 1
+Outcome = tuple[Termination, int]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one fetch and returns the container's exit code."""
+    """Runs one fetch, or follows, and returns the container's exit code."""
+    given = sys.argv[1:] if argv is None else argv
+    return _run(_following(given[1:]) if given[:1] == [FOLLOW] else _fetching(given))
+
+
+def _fetching(given: list[str]) -> Coroutine[Any, Any, Outcome]:
     parser = argparse.ArgumentParser(prog="python -m sentinel_workloads.fetch", description=__doc__)
     parser.add_argument("--config", type=Path, default=Path(CONFIG_DIR) / FETCH_FILE, metavar="FILE")
     parser.add_argument("--out", type=Path, default=Path(MODEL_DIR), metavar="FOLDER")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(given)
+    return _fetch(arguments.config, arguments.out)
+
+
+def _following(given: list[str]) -> Coroutine[Any, Any, Outcome]:
+    from sentinel_workloads.fetch.follow import command  # noqa: PLC0415 - a fetch alone needs no HTTP server
+
+    parser = argparse.ArgumentParser(prog="python -m sentinel_workloads.fetch follow", description=command.__doc__)
+    command.arguments_of(parser)
+    return command.follow(parser.parse_args(given))
+
+
+def _run(work: Coroutine[Any, Any, Outcome]) -> int:
     report.start_logging()
     try:
-        termination, code = asyncio.run(_fetch(arguments.config, arguments.out))
+        termination, code = asyncio.run(work)
     except Exception as error:
         log.exception("this should not have happened")
         termination, code = (
@@ -42,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     return code
 
 
-async def _fetch(config_file: Path, out: Path) -> tuple[Termination, int]:
+async def _fetch(config_file: Path, out: Path) -> Outcome:
     task = asyncio.current_task()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else lambda: None)

@@ -32,11 +32,12 @@ def load_config(path: Path) -> FetchConfig:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'JSON'}: {item['msg']}" for item in error.errors())
         raise Failure(ExitCode.InvalidConfig, "", f"{path.name}: {problems}") from error
-    _check(config)
+    check(config)
     return config
 
 
-def _check(config: FetchConfig) -> None:
+def check(config: FetchConfig) -> None:
+    """Refuses what no fetch could follow."""
     if (scheme := urlsplit(config.uri).scheme) not in SCHEMES:
         message = f"the artifact's address must begin with s3://, https:// or file:///, not {scheme or 'nothing'}"
         raise Failure(ExitCode.InvalidConfig, "spec.model.source", message)
