@@ -1,41 +1,105 @@
-"""The health that Argo CD shows, by its own test files, in the Lua that it runs."""
+"""What Argo CD shows of our kinds and does to them, by its own test files, in the Lua that it runs."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from lupa.lua51 import LuaRuntime
+from lupa.lua51 import LuaRuntime, lua_type
+
+from sentinel_operator.core.admission import sentrymodel
 
 ARGOCD = Path(__file__).parents[3] / "manifests" / "argocd"
-SENTRY_MODEL = ARGOCD / "resource_customizations" / "sentinel.dev" / "SentryModel"
-CASES: list[dict[str, Any]] = yaml.safe_load((SENTRY_MODEL / "health_test.yaml").read_text())["tests"]
+KINDS = ARGOCD / "resource_customizations" / "sentinel.dev"
+ACTIONS = KINDS / "SentryModel" / "actions"
+HEALTHS = [
+    (kind, case)
+    for kind in sorted(KINDS.iterdir())
+    for case in yaml.safe_load((kind / "health_test.yaml").read_text())["tests"]
+]
+TESTS: dict[str, list[dict[str, Any]]] = yaml.safe_load((ACTIONS / "action_test.yaml").read_text())
+RESTARTED = re.compile(r"kubectl\.kubernetes\.io/restartedAt: '?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)'?")
 
 
-def health(manifest: dict[str, Any]) -> dict[str, str]:
-    """Runs health.lua as Argo CD does: with the base and table libraries, and nothing else."""
+def run(script: str, manifest: dict[str, Any]) -> Any:
+    """Runs a script as Argo CD does: with the base and table libraries, and of `os` the time and the date alone."""
     lua = LuaRuntime(unpack_returned_tuples=True)
-    lua.execute("string, math, io, os, debug, package, require, python = nil")
+    lua.execute("os = {time = os.time, date = os.date}")
+    lua.execute("string, math, io, debug, package, require, python = nil")
     lua.globals().obj = lua.table_from(manifest, recursive=True)
-    return dict(lua.execute((SENTRY_MODEL / "health.lua").read_text()))
+    return plain(lua.execute(script))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["inputPath"])
-def test_each_state_has_its_health(case: dict[str, Any]):
-    assert health(yaml.safe_load((SENTRY_MODEL / case["inputPath"]).read_text())) == case["healthStatus"]
+def plain(value: Any) -> Any:
+    """Gives a Lua table as what it was before."""
+    if lua_type(value) != "table":
+        return value
+    items = {key: plain(each) for key, each in value.items()}
+    return list(items.values()) if items and set(items) == set(range(1, len(items) + 1)) else items
 
 
-def test_every_input_is_tested_and_every_health_comes_up():
-    assert {case["inputPath"] for case in CASES} == {
-        f"testdata/{path.name}" for path in SENTRY_MODEL.glob("testdata/*")
+def loaded(folder: Path, path: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((folder / path).read_text())
+    return document
+
+
+@pytest.mark.parametrize(
+    ("kind", "case"), HEALTHS, ids=lambda each: each.name if isinstance(each, Path) else each["inputPath"]
+)
+def test_each_state_has_its_health(kind: Path, case: dict[str, Any]):
+    assert run((kind / "health.lua").read_text(), loaded(kind, case["inputPath"])) == case["healthStatus"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "statuses"),
+    [
+        ("SentryModel", {"Healthy", "Progressing", "Suspended", "Degraded"}),
+        ("SentinelConfig", {"Healthy", "Progressing", "Degraded"}),
+    ],
+)
+def test_every_input_is_tested_and_every_health_comes_up(kind: str, statuses: set[str]):
+    cases = [case for folder, case in HEALTHS if folder.name == kind]
+    assert {case["inputPath"] for case in cases} == {
+        f"testdata/{path.name}" for path in (KINDS / kind).glob("testdata/*")
     }
-    assert {case["healthStatus"]["status"] for case in CASES} == {"Healthy", "Progressing", "Suspended", "Degraded"}
+    assert {case["healthStatus"]["status"] for case in cases} == statuses
 
 
-def test_the_component_ships_the_script():
-    (generator,) = yaml.safe_load((ARGOCD / "kustomization.yaml").read_text())["configMapGenerator"]
-    ((key, path),) = [file.split("=") for file in generator["files"]]
-    assert key == "resource.customizations.health.sentinel.dev_SentryModel"
-    assert ARGOCD / path == SENTRY_MODEL / "health.lua"
+@pytest.mark.parametrize("case", TESTS["discoveryTests"], ids=lambda case: case["inputPath"])
+def test_each_state_offers_what_can_be_done(case: dict[str, Any]):
+    found = run((ACTIONS / "discovery.lua").read_text(), loaded(ACTIONS, case["inputPath"]))
+    assert [{"name": name, **found[name]} for name in sorted(found)] == case["result"]
+
+
+@pytest.mark.parametrize("case", TESTS["actionTests"], ids=lambda case: f"{case['action']}-{case['inputPath']}")
+def test_each_action_changes_the_spec_and_nothing_else(case: dict[str, Any]):
+    before, after = loaded(ACTIONS, case["inputPath"]), loaded(ACTIONS, case["expectedOutputPath"])
+    made = run((ACTIONS / case["action"] / "action.lua").read_text(), before)
+    assert without_time(made) == without_time(after)
+    assert sentrymodel.read(made)[1] == ()
+
+
+def without_time(manifest: dict[str, Any]) -> str:
+    return RESTARTED.sub("restarted", yaml.safe_dump(manifest))
+
+
+def test_every_action_is_offered_and_tested():
+    scripts = {path.parent.name for path in ACTIONS.glob("*/action.lua")}
+    assert scripts == {case["action"] for case in TESTS["actionTests"]}
+    assert all(scripts == {each["name"] for each in case["result"]} for case in TESTS["discoveryTests"])
+
+
+def test_the_component_ships_every_script():
+    (generator,) = loaded(ARGOCD, "kustomization.yaml")["configMapGenerator"]
+    files = dict(file.split("=") for file in generator["files"])
+    healths = {
+        f"resource.customizations.health.sentinel.dev_{kind.name}": kind / "health.lua" for kind in KINDS.iterdir()
+    }
+    assert {key: ARGOCD / path for key, path in files.items() if ".health." in key} == healths
+    actions = loaded(ARGOCD, files["resource.customizations.actions.sentinel.dev_SentryModel"])
+    assert actions["discovery.lua"] == (ACTIONS / "discovery.lua").read_text()
+    shipped = {each["name"]: each["action.lua"] for each in actions["definitions"]}
+    assert shipped == {path.parent.name: path.read_text() for path in ACTIONS.glob("*/action.lua")}

@@ -23,6 +23,9 @@ end
 if obj.spec.suspend == true then
   return { status = "Suspended", message = ready.message or "spec.suspend is set" }
 end
+if obj.status.phase == "Degraded" then
+  return { status = "Degraded", message = ready.message or ready.reason }
+end
 if reconciling.status == "True" then
   return { status = "Progressing", message = reconciling.message or reconciling.reason }
 end
