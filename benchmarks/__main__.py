@@ -1,7 +1,8 @@
 """`python -m benchmarks [NAME…]`: runs every benchmark, or those that are named, one after another, with one verdict.
 
 A benchmark is a package of this folder with a `__main__` that gives 0 when its gates hold. Each runs alone, in a
-process of its own: what one leaves in memory is not measured by the next. One that fails does not keep the others from running.
+process of its own: what one leaves in memory is not measured by the next. One that fails does not keep the others
+from running.
 """
 
 from __future__ import annotations
