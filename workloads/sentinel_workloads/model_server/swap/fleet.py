@@ -7,10 +7,12 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import Metric
 
-from sentinel_operator.api.active import Instruction
+from sentinel_operator.api.active import Instruction, Shadow
+from sentinel_workloads.model_server.api.sample import Tap
 from sentinel_workloads.model_server.api.service import Service
 from sentinel_workloads.model_server.revision import Revision
 from sentinel_workloads.model_server.swap.instruction import watch
@@ -20,6 +22,10 @@ from sentinel_workloads.model_server.swap.parity import Verdict, compare, verdic
 from sentinel_workloads.model_server.swap.ring import Ring
 from sentinel_workloads.model_server.swap.standing import PROTOCOL_STATES, Standing, State, families, reason_of
 from sentinel_workloads.model_server.unservable import Unservable
+
+if TYPE_CHECKING:
+    from sentinel_workloads.model_server.shadow.mirror import Mirror
+    from sentinel_workloads.model_server.shadow.tally import Tally
 
 LOG = logging.getLogger(__name__)
 RETIRE_LOOK_SECONDS = 0.05
@@ -39,6 +45,7 @@ class Fleet:
         self._busy = False
         self._compared: tuple[Revision, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._mirror: Mirror | None = None
         self.ring = Ring()
         service.others = self._others
         service.metrics.add(self._families)
@@ -61,13 +68,17 @@ class Fleet:
         finally:
             for task in self._tasks:
                 task.cancel()
+            if self._mirror is not None:
+                await self._mirror.close()
             self._loader.close()
 
     def follow(self, instruction: Instruction) -> None:
         """Takes a new instruction."""
         self._instruction = instruction
         self.ring.resize(most=instruction.replay, most_bytes=instruction.replay_bytes)
-        self._service.taps = (self.ring,) if instruction.replay else ()
+        self._reflect(instruction.shadow)
+        ring: tuple[Tap, ...] = (self.ring,) if instruction.replay else ()
+        self._service.taps = (*ring, self._mirror) if self._mirror is not None else ring
         LOG.info(
             "instruction",
             extra={
@@ -78,6 +89,24 @@ class Fleet:
             },
         )
         self._step()
+
+    def _reflect(self, shadow: Shadow | None) -> None:
+        """Mirrors as the instruction says; the counts about a candidate go on when the share of it changes."""
+        if self._mirror is not None and self._mirror.shadow == shadow:
+            return
+        tallies: dict[str, Tally] = {}
+        if self._mirror is not None:
+            if shadow is not None and shadow.revision == self._mirror.shadow.revision:
+                tallies = self._mirror.tallies
+            self._keep(self._mirror.close())
+            self._mirror = None
+        if shadow is not None:
+            from sentinel_workloads.model_server.shadow.mirror import Mirror  # noqa: PLC0415 - few need it
+
+            try:
+                self._mirror = Mirror(self._service.config, shadow, tallies=tallies)
+            except (OSError, ValueError) as error:
+                LOG.error("nothing is mirrored: %s", error)  # noqa: TRY400
 
     def _step(self) -> None:
         named = {each.serving.revision: each for each in self._instruction.revisions}
@@ -261,7 +290,9 @@ class Fleet:
 
     def _families(self) -> Iterable[Metric]:
         active = self._service.active.name if self._service.active else ""
-        return families(tuple(self._standings.values()), self._instruction, active=active, flips=self._flips)
+        yield from families(tuple(self._standings.values()), self._instruction, active=active, flips=self._flips)
+        if self._mirror is not None:
+            yield from self._mirror.families()
 
 
 def _place(name: str, wanted: tuple[str | None, ...]) -> int:
