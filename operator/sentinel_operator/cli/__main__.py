@@ -48,7 +48,10 @@ Object = Annotated[str, typer.Argument(metavar="KIND/NAME", help="Such as sm/fra
 @app.command(short_help="List objects.")
 def get(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND[/NAME]]", help="Absent: every kind.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[KIND[/NAME]]", help="Such as sm, or sm/fraud; absent: every kind.", show_default=False
+        ),
     ] = None,
     namespace: Namespace = None,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="In every namespace.")] = False,
