@@ -104,7 +104,7 @@ def _checked(tree: Any, text: str) -> Iterator[str]:
 def _allow(node: Any, position: int) -> None:
     if node.data not in _NODES:
         raise ConditionError(
-            "only numbers, result, baseline, isNaN(), isInf(), + - * /, comparisons, !, && and || are known",
+            "only numbers, result, baseline, isNaN(), isInf(), + - * /, comparisons, !, &&, || and ?: are known",
             position=position,
         )
     if node.data == "relation" and len(node.children) == 2 and _is_relation(node.children[0].children[0]):
@@ -122,7 +122,7 @@ def _token(node: Any, index: int, text: str) -> Iterator[str]:
     name, column = str(token), int(token.column or 1)
     if node.data == "literal":
         if token.type == "INT_LIT":
-            node.children[index] = token.update(type="FLOAT_LIT", value=f"{int(name, 0)}.0")
+            node.children[index] = token.update(type="FLOAT_LIT", value=_as_double(name))
         elif token.type not in {"FLOAT_LIT", "BOOL_LIT"}:
             raise ConditionError(f"{name[:20]} is no number", position=column)
         return
@@ -132,3 +132,7 @@ def _token(node: Any, index: int, text: str) -> Iterator[str]:
             f"{name[:40]!r} is unknown in {text[:60]!r}: only {', '.join(sorted(known))}", position=column
         )
     yield name
+
+
+def _as_double(digits: str) -> str:
+    return f"{int(digits, 16 if 'x' in digits.lower() else 10)}.0"
