@@ -32,6 +32,10 @@ OLD = 12.0
 """Ages beyond this are alike: drain 5 s, deadline 10 s."""
 
 
+VERSION, FORMER = "now", "former"
+"""Versions of the routing: that which is, and any that was."""
+
+
 class Pods(NamedTuple):
     """A revision's Deployment."""
 
@@ -39,8 +43,8 @@ class Pods(NamedTuple):
     replicas: int
     ready: int = 0
     endpoints: int = 0
-    quiet: float = 0.0
-    """For how long its ready pods have not been sent anything; known to the model alone."""
+    quiet: float = TICK
+    """For how long its pods have not been sent anything; known to the model alone."""
 
 
 class Declared(NamedTuple):
@@ -73,6 +77,8 @@ class World(NamedTuple):
     answering: int = 0
     """Pods of the host that answer with what `swap` calls its candidate, or its active one."""
     answers: str = ""
+    pending: tuple[World, int] | None = None
+    """A pass under way: what it saw, and how many of its writes it has made."""
 
     def of(self, revision: str) -> Pods:
         return next((pods for pods in self.pods if pods.id == revision), Pods(revision, 0))
@@ -100,6 +106,10 @@ class Scenario:
     autoscaled: tuple[int, int] | None = None
     budget: bool = True
     min_available: int = 0
+    forgets: bool = False
+    """The status may be lost, once, at the price of a fault."""
+    stale: bool = False
+    """Anything may happen between two writes of one pass."""
     calm: str = ""
     """The verdict that falls when nothing else happens; the first of the verdicts if empty."""
     _decisions: dict[World, Decision] = field(default_factory=dict, compare=False)
@@ -131,7 +141,7 @@ class Scenario:
             revisions=views,
             history=world.history,
             provider=self.provider,
-            routing=RoutingView(written=world.written, accepted=self._accepted(world)),
+            routing=RoutingView(written=world.written, accepted=self._accepted(world), version=VERSION),
             swap=self._swap(world),
             swappable=self.swappable,
             spare=self.spare,
@@ -181,6 +191,8 @@ def moves(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:
     yield from _pod_moves(scenario, world)
     yield from _verdicts(scenario, world)
     yield from _swap_moves(scenario, world)
+    if scenario.forgets and world.faults:
+        yield "status lost", world._replace(state=State(), history=(), faults=world.faults - 1)
     later = _later(world)
     if later != world:
         yield "time passes", later
@@ -194,7 +206,7 @@ def writes(scenario: Scenario, world: World) -> list[tuple[str, Callable[[World]
     found: list[tuple[str, Callable[[World], World]]] = []
     routes = decision.routes
     if world.written is None or routes.key != world.written.key:
-        found.append((f"route {routes.key}", lambda w: w._replace(written=routes)))
+        found.append((f"route {routes.key}", lambda w: _routed(w, routes)))
     if scenario.autoscaled is not None and decision.autoscale and decision.autoscale != world.autoscaler:
         found.append((f"autoscale {decision.autoscale}", lambda w: w._replace(autoscaler=decision.autoscale)))
     if decision.swap != world.swap:
@@ -221,11 +233,25 @@ def after_pass(scenario: Scenario, world: World) -> World:
 
 
 def _passes(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:
+    if scenario.stale:
+        yield from _interleaved(scenario, world)
+        return
     done, told = world, []
     for name, write in writes(scenario, world):
         done = write(done)
         told.append(name)
         yield f"pass: {', '.join(told)}", done
+
+
+def _interleaved(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:
+    seen, made = world.pending or (world, 0)
+    todo = writes(scenario, seen)
+    if world.pending is not None:
+        yield "operator dies", world._replace(pending=None)
+    if made < len(todo):
+        name, write = todo[made]
+        more = made + 1 < len(todo)
+        yield name, write(world)._replace(pending=(seen, made + 1) if more else None)
 
 
 def _plane(scenario: Scenario, world: World) -> Iterator[tuple[str, World]]:
@@ -311,14 +337,18 @@ def _instructed(world: World, swap: SwapWanted | None) -> World:
     same = old is not None and old.candidate == swap.candidate
     ready = world.of(swap.host).ready
     begun = old is None or old.host != swap.host
-    return replace(
-        world,
+    return world._replace(
         swap=swap,
         loaded=world.loaded if same else 0,
         agreed=world.agreed if same else 0,
         answering=ready if begun else world.answering,
         answers=swap.active if begun else world.answers,
     )
+
+
+def _routed(world: World, routes: Routes) -> World:
+    routing = world.state.settled_routing.replace(f"@{VERSION}", f"@{FORMER}")
+    return world._replace(written=routes, state=replace(world.state, settled_routing=routing))
 
 
 def _scaled(world: World, revision: str, replicas: int) -> World:
@@ -330,8 +360,7 @@ def _bounded(world: World) -> World:
     if world.swap is None:
         return world
     ready = world.of(world.swap.host).ready
-    return replace(
-        world,
+    return world._replace(
         loaded=min(world.loaded, ready),
         agreed=min(world.agreed, ready),
         answering=min(world.answering, ready),
@@ -369,7 +398,7 @@ def _later(world: World, by: float = TICK) -> World:
         progressed=_aged(state.progressed, by),
         settled_at=_aged(state.settled_at, by),
     )
-    pods = tuple(p._replace(quiet=min(TICK, p.quiet + by) if p.ready and not p.endpoints else 0.0) for p in world.pods)
+    pods = tuple(p if p.endpoints else p._replace(quiet=min(TICK, p.quiet + by)) for p in world.pods)
     return world._replace(state=aged, pods=pods)
 
 

@@ -42,8 +42,14 @@ def observed_weight(observed: Observed, revision: str) -> int:
     return share(observed.view(revision).endpoints, of=total)
 
 
+def mark(observed: Observed, routes: Routes) -> str:
+    """Names one stretch of time under one routing. The version is part of it: a pass that died after it had changed
+    the routing leaves no trace in the status, and the change may have been taken back since."""
+    return f"{routes.key}@{observed.routing.version}"
+
+
 def settled_for(observed: Observed, routes: Routes) -> float:
     """Gives for how many seconds the data plane is known to have done just this; less than zero if it does not."""
-    if not settled(observed, routes) or observed.state.settled_routing != routes.key:
+    if not settled(observed, routes) or observed.state.settled_routing != mark(observed, routes):
         return -1.0
     return observed.now - observed.state.settled_at

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sentinel_operator.api.fields import seconds
 from sentinel_operator.core.rollout.dataplane import observed_weight
 from sentinel_operator.core.rollout.decision import (
     AnalysisWanted,
@@ -20,7 +19,7 @@ from sentinel_operator.core.rollout.instructions import Ask, Instruction, Judge,
 from sentinel_operator.core.rollout.intent import Rest
 from sentinel_operator.core.rollout.observed import Observed, Record, State
 from sentinel_operator.core.rollout.program import Posture, compiled, posture, surge
-from sentinel_operator.core.rollout.progress import DONE, Outcome, let_past, outcome, run_key, stalled
+from sentinel_operator.core.rollout.progress import DONE, PAUSED, Outcome, let_past, outcome, run_key, stalled
 from sentinel_operator.core.rollout.replicas import candidate_count, delivering_replicas, without_owned
 from sentinel_operator.core.rollout.rest import rest
 from sentinel_operator.core.rollout.routes import Routes
@@ -125,6 +124,8 @@ def _outcome(delivery: Delivery) -> Outcome:
     observed, state = delivery.observed, delivery.observed.state
     candidate = observed.view(state.candidate)
     fault = candidate.fault
+    if observed.wanted == 0:
+        return Outcome("Waits", "ScaledToZero", "no replicas are wanted")
     if fault is not None and fault.rejects and state.strategy != "Initial":
         return Outcome("Reject", fault.reason, fault.message)
     if isinstance(delivery.step, Roll | Replace) and not state.rolled:
@@ -138,7 +139,7 @@ def _outcome(delivery: Delivery) -> Outcome:
         routes=delivery.routes,
     )
     if observed.spec.paused == state.candidate and found.kind != "Reject":
-        return Outcome("Person", "Paused", f"stays at step {delivery.index} as spec.rollout.paused says")
+        return Outcome("Person", PAUSED, f"stays at step {delivery.index} as spec.rollout.paused says")
     return stalled(observed, found, count=delivery.count)
 
 
@@ -162,8 +163,6 @@ def _remembered(delivery: Delivery, found: Outcome) -> tuple[State, tuple[Transi
         return replace(state, rolled=rolled, stalled=""), (done,), ()
     if found.reason == "Beginning":
         return replace(state, rolled=True), (), ()
-    if found.reason == "Paused" and observed.now - state.progressed > seconds(observed.spec.progress_deadline) / 2:
-        state = replace(state, progressed=observed.now)
     return _halted(delivery, state, found)
 
 
@@ -183,6 +182,8 @@ def _halted(
     if reason == state.stalled:
         return state, (), ()
     after = replace(state, stalled=reason)
+    if state.stalled == PAUSED:  # the time of a pause is nobody's fault
+        after = replace(after, progressed=delivery.observed.now)
     record = delivery.observed.record(state.candidate)
     promoted_at = record.promoted_at if record is not None else 0.0
     failed = found.kind == "Person" and found.timed
@@ -198,7 +199,7 @@ def _halted(
     if not reason:
         return after, (), (kept,)
     message = f"revision {state.candidate}: {found.message}"
-    return after, (Transition(reason, message, _inputs(delivery), warning=reason != "Paused"),), (kept,)
+    return after, (Transition(reason, message, _inputs(delivery), warning=reason != PAUSED),), (kept,)
 
 
 def _at(state: State, step: int, now: float, ready: int) -> State:
@@ -333,7 +334,7 @@ def _standing(delivery: Delivery, found: Outcome, *, promoted: bool) -> Standing
     coming = told(delivery.program.steps[following]) if following < len(delivery.program.steps) else "promotion"
     message = f"revision {candidate}, {step}: {found.message or 'done'}"
     if found.kind == "Person":
-        paused = found.reason == "Paused" or not found.timed
+        paused = found.reason == PAUSED or not found.timed
         return Standing(
             phase="Paused" if paused else "Stalled",
             reason=found.reason,
@@ -341,6 +342,8 @@ def _standing(delivery: Delivery, found: Outcome, *, promoted: bool) -> Standing
             stalled=not paused,
             next=coming,
         )
+    if found.reason in {"ScaledToZero", "WaitingForGate"}:
+        return Standing(phase="Waiting", reason=found.reason, message=message, reconciling=True, next=coming)
     return Standing(
         phase="Progressing", reason=found.reason or "StepDone", message=message, reconciling=True, next=coming
     )

@@ -40,6 +40,7 @@ class Outcome:
 
 
 DONE = Outcome("Done")
+PAUSED = "Paused"
 
 
 def outcome(
@@ -107,7 +108,7 @@ def _held(observed: Observed, index: int, limit: float | None) -> Outcome:
     if let_past(observed, index):
         return DONE
     if limit is None:
-        return Outcome("Person", "Paused", f"waits to be promoted past step {index}")
+        return Outcome("Person", PAUSED, f"waits to be promoted past step {index}")
     left = observed.state.step_started + limit - observed.now
     return DONE if left <= 0 else Outcome("Waits", "Pausing", f"pauses for {limit:g} s", look_again=left)
 
@@ -199,7 +200,8 @@ def stalled(observed: Observed, found: Outcome, *, count: int) -> Outcome:
     if fault is not None and fault.terminal and observed.view(observed.state.candidate).sure < count:
         return Outcome("Person", fault.reason, fault.message, timed=True)
     left = observed.state.progressed + seconds(observed.spec.progress_deadline) - observed.now
-    if left > 0:
+    if left > 0 or observed.state.stalled == PAUSED:
+        left = max(left, 1.0)
         return replace(found, look_again=left if found.look_again is None else min(left, found.look_again))
     told = f": {fault.reason}: {fault.message}" if fault is not None else f": {found.message}"
     message = f"no progress within {observed.spec.progress_deadline}{told}"

@@ -19,8 +19,8 @@ def delivering_replicas(observed: Observed, demanded: Posture, routes: Routes, *
     match demanded.mode:
         case "Weighted":
             count = candidate_count(observed, demanded, full=full)
-            targets = {observed.state.base: observed.count, observed.state.candidate: count}
-            return _guarded(observed, targets | _leftovers(observed, routes))
+            targets = {observed.state.base: observed.count}
+            return _guarded(observed, targets | _kept(observed, count) | _leftovers(observed, routes))
         case "Swap":
             return _guarded(observed, {observed.state.base: observed.count} | _leftovers(observed, routes))
         case "Roll" | "Fill":
@@ -131,6 +131,15 @@ def _floor(observed: Observed, revision: str, target: int) -> int:
     if target >= view.replicas or observed.count == 0:
         return 0
     return min(view.sure, needed(possible_weight(observed, revision), wanted=observed.count))
+
+
+def _kept(observed: Observed, count: int) -> dict[str, int]:
+    """A candidate whose share is lowered keeps its pods until stable's are observed to be enough without them."""
+    candidate = observed.view(observed.state.candidate)
+    missing = observed.count - observed.base.serving
+    if observed.provider == "Gateway" or candidate.replicas <= count:
+        return {candidate.id: count}
+    return {candidate.id: max(count, min(candidate.sure, missing, observed.count))}
 
 
 def _group(view: RevisionView) -> Group:

@@ -60,6 +60,8 @@ class RoutingView:
 
     written: Routes | None = None
     accepted: Routes | None = None
+    version: str = ""
+    """Another one whenever the routing was written: the Service's resourceVersion, the HTTPRoute's generation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

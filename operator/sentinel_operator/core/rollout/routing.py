@@ -46,6 +46,8 @@ def returning_routes(observed: Observed) -> Routes:
 def shared(observed: Observed, candidate: RevisionView) -> Routes:
     """Gives the routing of a replacement pod by pod: as many requests as pods."""
     base = observed.base
+    if candidate.sure == 0:
+        return returning_routes(observed)
     if not acceptable(candidate):
         return Routes.only(base.id)
     weight = carried(candidate.sure, wanted=observed.count)
