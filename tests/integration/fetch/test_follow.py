@@ -281,7 +281,7 @@ async def test_an_api_server_that_is_away_ends_the_first_container_and_never_the
     async with CuttingProxy.before(port, Fault(refuse=True), Fault(cut_after=3000), Fault(cut_after=9000)) as proxy:
         sidecar.port = proxy.port
         sidecar.start()
-        await sidecar.until(lambda: proxy.connections > 3)
+        await sidecar.until(lambda: proxy.connections > 2)
         await side.say(naming(two, one, serial=2))
         await sidecar.until(lambda: sidecar.told and sidecar.told.active == "two")
 
