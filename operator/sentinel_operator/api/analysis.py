@@ -264,7 +264,7 @@ class MetricStatus(Model):
     verdict: Verdict = "Running"
     message: Text = ""
     value: float | None = None
-    """The newest measurement of the new revision."""
+    """The newest measurement of the new revision; at first, that of the step before."""
     baseline: float | None = None
     """The same of the stable revision."""
     measured_at: str = ""

@@ -265,6 +265,40 @@ def test_the_false_abort_rate_is_shared_among_the_metrics_that_can_abort():
     assert verdicts == ["Fail", "Running"]
 
 
+# ---------------------------------------------------------------------------------------------- all of the traffic
+
+
+def all_traffic(canary: dict) -> dict:
+    return {"contrast": Contrast(canary, {})}
+
+
+LABELS = {"name": "labels", "builtin": "label-agreement"}
+MIXES = Contrast({"a": 500.0, "b": 500.0}, {"a": 500.0, "b": 500.0})
+
+
+@pytest.mark.parametrize("sequential", [False, True])
+@pytest.mark.parametrize(("bad", "verdict"), [(2.0, "Pass"), (200.0, "Fail")])
+def test_with_all_of_the_traffic_it_is_compared_with_what_the_step_before_measured_of_stable(sequential, bad, verdict):
+    at = story(ERRORS, LABELS, sequential=sequential).takes(errors=OPENED, labels=OPENED)
+    for _ in range(5):
+        at.after(30).takes(errors=errors(2, 1000), labels={"contrast": MIXES})
+    assert at.state.verdict == "Pass"
+    at.state = begin(at.spec, at.now, before=at.state)
+    at.takes(errors=OPENED, labels=OPENED)
+    for _ in range(5):
+        counts = {"good": 1000.0 - bad, "bad": bad}
+        at.after(30).takes(errors=all_traffic(counts), labels=all_traffic({"a": 500.0, "b": 500.0}))
+    assert at.state.verdict == verdict
+    assert "0.2 % of stable (stable as last measured" in at.metric("errors").message
+
+
+def test_with_all_of_the_traffic_and_nothing_known_of_stable_a_person_is_asked():
+    at = story(ERRORS).takes(errors=OPENED)
+    for _ in range(10):
+        at.after(30).takes(errors=all_traffic({"good": 1000.0, "bad": 0.0}))
+    assert at.state.verdict == "Inconclusive"
+
+
 # ---------------------------------------------------------------------------------------------- always
 
 

@@ -57,12 +57,23 @@ def metrics_of(spec: AnalysisSpec) -> tuple[MetricCheck, ...]:
     return DEFAULT if spec.metrics is None else tuple(spec.metrics)
 
 
-def begin(spec: AnalysisSpec, now: datetime) -> AnalysisStatus:
-    """Starts an analysis."""
+def begin(spec: AnalysisSpec, now: datetime, *, before: AnalysisStatus | None = None) -> AnalysisStatus:
+    """Starts an analysis. `before` is that of the step before: what it measured of stable is compared with where
+    stable has no traffic any more."""
+    known = {} if before is None else _by_name(before)
+    fresh = MetricStatus(name="fresh")
     return AnalysisStatus(
-        started_at=stamp(now), message="nothing was measured yet",
-        metrics=[MetricStatus(name=check.name) for check in metrics_of(spec)],
-    )  # fmt: skip
+        started_at=stamp(now),
+        message="nothing was measured yet",
+        metrics=[
+            MetricStatus(
+                name=check.name,
+                value=known.get(check.name, fresh).value,
+                baseline=known.get(check.name, fresh).baseline,
+            )
+            for check in metrics_of(spec)
+        ],
+    )
 
 
 def due(spec: AnalysisSpec, state: AnalysisStatus, now: datetime) -> Due:

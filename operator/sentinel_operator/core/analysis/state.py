@@ -101,15 +101,16 @@ def _erred(status: MetricStatus, check: MetricCheck, found: Measurement) -> Metr
 def _counted(
     status: MetricStatus, setting: Setting, found: Measurement, *, reading: Reading, contrast: Contrast
 ) -> MetricStatus:
-    check, at, builtin = setting.check, found.at, setting.check.builtin
+    check, at = setting.check, found.at
     reading = replace(reading, note="; ".join(filter(None, (reading.note, found.note))))
+    reading, is_fresh = _beside_stable(status, setting, reading)
     if _samples(check, reading) < setting.min_samples:
         words = f"{reading.canary_samples:.0f} samples against {reading.stable_samples:.0f} of stable"
         message = f"{check.name}: {words}, {setting.min_samples} needed"
         kept = status.model_copy(update={"evidence": to_evidence(contrast)})
         return _tallied(kept, setting, at, good=None, message=message, reading=reading)
-    bound = bound_of(check)
-    if setting.error and bound is not None and builtin is not None:
+    bound, builtin = bound_of(check), check.builtin
+    if setting.error and is_fresh and bound is not None and builtin is not None:
         finding = test(builtin, contrast, bound=bound, error=setting.error, looks=measurements(check))
         kept = status.model_copy(update={"evidence": to_evidence(contrast)})
         return _tested(kept, setting, at, finding=finding, reading=reading)
@@ -123,7 +124,26 @@ def _counted(
 
 
 def _samples(check: MetricCheck, reading: Reading) -> float:
-    return reading.fewest if check.builtin in WITHOUT_BASELINE or uses_baseline(check) else reading.canary_samples
+    return reading.fewest if _needs_stable(check) else reading.canary_samples
+
+
+def _needs_stable(check: MetricCheck) -> bool:
+    return check.builtin in WITHOUT_BASELINE or uses_baseline(check)
+
+
+def _beside_stable(status: MetricStatus, setting: Setting, reading: Reading) -> tuple[Reading, bool]:
+    """Where the new revision has all the traffic, puts what was last measured of stable beside it (the step before
+    did); tells whether stable was measured now. A distance between the two is then as it was last."""
+    enough, check = setting.min_samples, setting.check
+    if not _needs_stable(check) or reading.stable_samples >= enough or reading.canary_samples < enough:
+        return reading, True
+    is_distance = check.builtin in WITHOUT_BASELINE
+    remembered = status.value if is_distance else status.baseline
+    if remembered is None:
+        return reading, True
+    note = "; ".join(filter(None, (reading.note, "stable as last measured")))
+    known = replace(reading, note=note, stable_samples=reading.canary_samples)
+    return (replace(known, value=remembered) if is_distance else replace(known, baseline=remembered)), False
 
 
 def _tested(
@@ -185,7 +205,11 @@ def _count(status: MetricStatus, good: bool | None) -> MetricStatus:
 
 
 def _shown(status: MetricStatus, at: datetime, reading: Reading, *, message: str, verdict: str) -> MetricStatus:
-    changes: dict[str, object] = {"value": _finite(reading.value), "baseline": _finite(reading.baseline)}
+    value, baseline = _finite(reading.value), _finite(reading.baseline)
+    changes: dict[str, object] = {
+        "value": status.value if value is None else value,
+        "baseline": status.baseline if baseline is None else baseline,
+    }
     if verdict in FINAL:
         changes["evidence"] = None
     return _noted(status, at, message=message, verdict=verdict, **changes)

@@ -44,6 +44,8 @@ class PodMetrics:
         faults = tuple(answer for answer in answers if isinstance(answer, str))
         for revision, role in ((subject.canary, "new"), (subject.stable, "stable")):
             of = [target for target in targets if target.revision == revision]
+            if not of and role == "stable":
+                continue  # it has gone; what it was like is known from the step before
             if not any(target.uid in pods for target in of):
                 why = f": {faults[0]}" if of and faults else ""
                 raise CannotMeasure(f"no pod of the {role} revision {revision} of {len(of)} tells its metrics{why}")
