@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import promql_parser
@@ -246,6 +248,30 @@ def test_in_its_own_namespace_it_has_its_lease_and_its_certificate(
 )
 def test_and_nothing_else(ground: Client, group: str, resource: str, verb: str):
     assert not allowed(ground, group, resource, verb, name="anything")
+
+
+# ------------------------------------------------------------------------------------------------ Argo CD
+
+
+def test_the_component_for_argo_cd_goes_into_its_own_settings(kubectl: Kubectl, tmp_path: Path):
+    argocd_cm = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "argocd-cm"},
+        "data": {"url": "argo.test"},
+    }
+    (tmp_path / "argocd-cm.yaml").write_text(yaml.safe_dump(argocd_cm))
+    component = os.path.relpath(MANIFESTS / "argocd", tmp_path.resolve())
+    kustomization = {"resources": ["argocd-cm.yaml"], "components": [component]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    built = yaml.safe_load(kubectl.run("kustomize", str(tmp_path)))
+    assert built["metadata"] == {"name": "argocd-cm"}
+    assert sorted(built["data"]) == [
+        "resource.customizations.actions.sentinel.dev_SentryModel",
+        "resource.customizations.health.sentinel.dev_SentinelConfig",
+        "resource.customizations.health.sentinel.dev_SentryModel",
+        "url",
+    ]
 
 
 # ------------------------------------------------------------------------------------------------ the webhook
