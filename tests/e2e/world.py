@@ -92,12 +92,16 @@ def condition(item: Raw, type_: str) -> Raw:
 
 
 def eventually(look: Callable[[], T | None], *, within: float, otherwise: Callable[[], str] = str) -> T:
-    """Gives the first true outcome of looking; AssertionError with what `otherwise` says when the time is over."""
-    deadline = time.monotonic() + within
+    """Gives the first true outcome of looking; AssertionError with what `otherwise` says when the time is over.
+
+    It looks less and less often, down to once a second: each look is a kubectl, and the cluster has the same cores.
+    """
+    deadline, pause = time.monotonic() + within, 0.1
     while True:
         found = look()
         if found:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within:.0f} s:\n{otherwise()}")
-        time.sleep(0.3)
+        time.sleep(pause)
+        pause = min(1.0, 1.5 * pause)
