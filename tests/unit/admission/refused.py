@@ -100,6 +100,15 @@ _WARMUPS = (
     (TABULAR, {"instances": [5]}, ["spec.runtime.warmup[0].instances[0]: must be of type object"]),
     (
         TABULAR,
+        {"features": {"avg_pkt_len": 1, "flow_duration": 1, "packets": 1, "encrypted": True, "b": 1, "\n": 1, "a": 1}},
+        [
+            f'{FEATURES}["\\n"]: is none of spec.schema.features',
+            f"{FEATURES}.a: is none of spec.schema.features",
+            f"{FEATURES}.b: is none of spec.schema.features",
+        ],
+    ),
+    (
+        TABULAR,
         {"features": {"avg_pkt_len": "1", "flow_duration": True, "packets": 1.5, "extra": 1}},
         [
             f"{FEATURES}.extra: is none of spec.schema.features",

@@ -23,6 +23,8 @@ NESTED, AMBIGUOUS, BACKTRACKING = "inside of a repetition", "3 repetitions at mo
         r"https://github\.com/[^/]+/[^/]+/\.github/workflows/[^/]+@refs/tags/v[0-9]+\.[0-9]+\.[0-9]+",
         r"https://github\.com/org/.*/\.github/workflows/.*@refs/tags/v.*",
         r"https://kubernetes\.io/namespaces/(ml|ml-staging)/serviceaccounts/[-a-z0-9]+",
+        "([^/]+)/([^/]+)/([^/]+)/([^/]+)/x$",
+        "[^/]+(?:/[^/]+(/[^/]+(?:/[^/]+(/x))))",
         r"v\d+\.\d+\.\d+\.\d+",
         "https?://ci[.]example[.]com(:[0-9]{2,5})?/job/[0-9]+",
         "(?i:RELEASE)@example[.]com",
@@ -52,7 +54,8 @@ def test_what_people_write_is_accepted(pattern):
         ("a?" * 30 + "a" * 30, AMBIGUOUS),
         (r"(?i)[a-z]+A[a-z]+A[a-z]+A[a-z]+A", AMBIGUOUS),
         (r"\w+a\w+b\w+c\w+d", AMBIGUOUS),
-        ("(a*)(a*)(a*)(a*)b", AMBIGUOUS),
+        ("(a*)(a*)(a*)(a*)(a*)b", AMBIGUOUS),
+        ("(?:.*|.*)$(?:.*|.*)()(.*|.*)x", AMBIGUOUS),
     ],
     ids=lambda case: case[:24],
 )

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sentinel_operator.api.kinds import Kind
-from sentinel_operator.core.admission.verdict import FieldError
+from sentinel_operator.core.admission.verdict import FieldError, member
 from sentinel_operator.core.plan import Manifest
 
 _TYPES = {
@@ -57,7 +57,7 @@ def broken_rules(kind: Kind, raw: Manifest) -> tuple[FieldError, ...]:
 
 
 def _path(root: str, steps: tuple[int | str, ...]) -> str:
-    return root + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return root + "".join(f"[{step}]" if isinstance(step, int) else member(step) for step in steps)
 
 
 def _number(bound: float) -> str:

@@ -79,24 +79,35 @@ def _branches(step: Step) -> bool:
     return op is ops.BRANCH or (op in _REPEATS and argument[0] != argument[1])
 
 
-def _ambiguous(steps: Sequence[Step], *, last: bool = True) -> int:
+def _ambiguous(steps: Sequence[Step], *, after: Sequence[Step] = ()) -> int:
     """Counts the repetitions of no fixed number whose end neither the next character nor that of the text tells."""
     count = 0
     for index, step in enumerate(steps):
-        following = steps[index + 1 :]
-        count += sum(_ambiguous(inner, last=last and not following) for inner in _inside(step))
+        following = (*steps[index + 1 :], *after)
+        count += sum(_ambiguous(inner, after=following) for inner in _inside(step))
         if step[0] in _REPEATS and step[1][0] != step[1][1]:
-            count += not (_ends(step, following) if following else last)
+            count += not _ends(step, following)
     return count
 
 
 def _ends(step: Step, following: Sequence[Step]) -> bool:
     """Tells whether the literal that follows a repetition cannot be part of it, in upper or lower case."""
-    body, (after, character) = tuple(step[1][2]), following[0]
+    rest = tuple(each for each in following if each[0] is not ops.AT)
+    if not rest:
+        return True
+    body, (after, character) = tuple(step[1][2]), _first(rest)
     if len(body) != 1 or after is not ops.LITERAL:
         return False
     cases = {chr(character), chr(character).lower(), chr(character).upper()}
     return not any(_takes(body[0], ord(case)) for case in cases if len(case) == 1)
+
+
+def _first(steps: Sequence[Step]) -> Step:
+    """Gives the step that comes first, whatever groups stand around it."""
+    first = steps[0]
+    while first[0] is ops.SUBPATTERN and first[1][3]:
+        first = first[1][3][0]
+    return first
 
 
 def _takes(step: Step, character: int) -> bool:

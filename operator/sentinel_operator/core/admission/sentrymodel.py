@@ -14,7 +14,7 @@ from sentinel_operator.api.sentrymodel import Feature, SentryModelSpec
 from sentinel_operator.core.admission.advice import advice
 from sentinel_operator.core.admission.errors import broken_rules, explain
 from sentinel_operator.core.admission.patterns import pattern_problem
-from sentinel_operator.core.admission.verdict import FieldError, Review, Verdict
+from sentinel_operator.core.admission.verdict import FieldError, Review, Verdict, member
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.sentrymodel.checks import problems
 from sentinel_operator.core.sentrymodel.volumes import RESERVED_PATHS
@@ -118,14 +118,14 @@ def _instance(instance: Any, path: str, features: Sequence[Feature]) -> Iterator
     if not isinstance(instance, dict):
         yield FieldError(path, "must be of type object")
         return
-    for name in instance.keys() - {feature.name for feature in features}:
-        yield FieldError(f"{path}.{name}", "is none of spec.schema.features")
+    for name in sorted(map(str, instance.keys() - {feature.name for feature in features})):
+        yield FieldError(path + member(name), "is none of spec.schema.features")
     for feature in features:
         types, said = _JSON_TYPES[feature.dtype]
         if feature.name not in instance:
-            yield FieldError(f"{path}.{feature.name}", "Required value")
+            yield FieldError(path + member(feature.name), "Required value")
         elif type(instance[feature.name]) not in types:
-            yield FieldError(f"{path}.{feature.name}", f"must be {said}: the feature is {feature.dtype}")
+            yield FieldError(path + member(feature.name), f"must be {said}: the feature is {feature.dtype}")
 
 
 def _texts(body: dict[str, Any], path: str) -> Iterator[FieldError]:

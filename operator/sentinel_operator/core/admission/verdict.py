@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,11 @@ class FieldError:
     @override
     def __str__(self) -> str:
         return f"{self.field}: {self.message}" if self.field else self.message
+
+
+def member(name: str) -> str:
+    """Gives how a field's path goes on to a member; a name that could break the line, or the path, is quoted."""
+    return f".{name}" if name.isprintable() and name else f"[{json.dumps(name)}]"
 
 
 @dataclass(frozen=True, slots=True)
