@@ -232,10 +232,10 @@ def test_a_sequential_pass_is_early_where_the_evidence_suffices():
 
 
 def test_what_is_bad_but_unsure_at_the_end_asks_a_person():
-    at = story({**ERRORS, "count": 3}, sequential=True).takes(errors=OPENED)
-    for _ in range(3):
+    at = story({**ERRORS, "count": 3, "inconclusiveLimit": 2}, sequential=True).takes(errors=OPENED)
+    for _ in range(5):
         assert at.state.verdict == "Running"
-        at.after(30).takes(errors=errors(2, 100))
+        at.after(30).takes(errors=errors(4, 200))
     assert at.state.verdict == "Inconclusive"
     assert "but not surely" in at.state.message
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.analysis.rollouts import many, spec, wilson
 from benchmarks.analysis.traffic import AT_THE_BOUND, CANDIDATES
 
-RUNS = 40
+RUNS = 25
 MODES = pytest.mark.parametrize("sequential", [False, True], ids=["interval by interval", "sequential"])
 
 

@@ -111,7 +111,7 @@ def _counted(
         return _tallied(kept, setting, at, good=None, message=message, reading=reading)
     bound, builtin = bound_of(check), check.builtin
     if setting.error and is_fresh and bound is not None and builtin is not None:
-        finding = test(builtin, contrast, bound=bound, error=setting.error, looks=measurements(check))
+        finding = test(builtin, contrast, bound=bound, error=setting.error, looks=most_looks(check))
         kept = status.model_copy(update={"evidence": to_evidence(contrast)})
         return _tested(kept, setting, at, finding=finding, reading=reading)
     judged = judge(check, value=reading.value, baseline=reading.baseline)
@@ -146,10 +146,16 @@ def _beside_stable(status: MetricStatus, setting: Setting, reading: Reading) -> 
     return (replace(known, value=remembered) if is_distance else replace(known, baseline=remembered)), False
 
 
+def most_looks(check: MetricCheck) -> int:
+    """Gives after how many looks a sequential test ends at the latest."""
+    return measurements(check) + borne_inconclusives(check)
+
+
 def _tested(
     status: MetricStatus, setting: Setting, at: datetime, *, finding: Finding, reading: Reading
 ) -> MetricStatus:
-    """Ends as soon as the evidence is sure; at the last look, what is good but unsure passes."""
+    """Ends as soon as the evidence is sure. After `count` looks, what is good but unsure passes; what is bad but unsure
+    is counted on for as many looks as may be inconclusive."""
     check, looks, number = setting.check, measurements(setting.check), taken(status) + 1
     judged = judge(check, value=reading.value, baseline=reading.baseline)
     good: bool | None = judged.good or None
@@ -158,9 +164,10 @@ def _tested(
         good, verdict, words = False, "Fail", f"{words}, surely"
     elif finding == "Within":
         good, verdict, words = True, "Pass", f"{words}, surely"
-    elif number >= looks:
-        verdict = "Pass" if good else "Inconclusive"
-        words = words if good else f"{words}, but not surely"
+    elif good and number >= looks:
+        verdict = "Pass"
+    elif number >= most_looks(check):
+        verdict, words = "Inconclusive", f"{words}, but not surely"
     message = f"{compared(check, reading, words)}, look {number} of {looks}"
     return _shown(_count(status, good), at, reading, message=message, verdict=verdict)
 
@@ -192,7 +199,7 @@ def _tallied(
     message, verdict = f"{message}, {of} of {number}", "Running"
     if status.failures > borne_failures(check):
         verdict = "Fail"
-    elif status.inconclusives > (wanted - 1 if setting.error else borne_inconclusives(check)):
+    elif status.inconclusives > (most_looks(check) - 1 if setting.error else borne_inconclusives(check)):
         verdict = "Inconclusive"
     elif number >= wanted and not (adds_up and good is None):
         verdict = "Pass" if status.successes else "Inconclusive"
