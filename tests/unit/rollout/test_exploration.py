@@ -56,8 +56,8 @@ def _current(observed: Observed) -> set[str]:
 
 BREAKAGES = {
     "others end without a drain": ("canary aborted", replicas, "_leftovers", at_once, "3:"),
-    "an abort leaves the routing": (
-        "canary aborted",
+    "a superseded candidate keeps its requests": (
+        "canary taken back",
         rest,
         "returning_routes",
         lambda observed: observed.written,

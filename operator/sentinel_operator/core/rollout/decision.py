@@ -19,6 +19,7 @@ class AnalysisWanted:
     spec: AnalysisSpec
     revision: str
     baseline: str
+    """The revision to compare with; empty after the switch, when nothing else gets requests."""
     since: float
 
 

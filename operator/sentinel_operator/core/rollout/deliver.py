@@ -140,7 +140,8 @@ def _outcome(delivery: Delivery) -> Outcome:
     )
     if observed.spec.paused == state.candidate and found.kind != "Reject":
         return Outcome("Person", PAUSED, f"stays at step {delivery.index} as spec.rollout.paused says")
-    return stalled(observed, found, count=delivery.count)
+    progressed = observed.now if _ready(delivery) > state.most_ready else state.progressed
+    return stalled(observed, found, count=delivery.count, progressed=progressed)
 
 
 def _remembered(delivery: Delivery, found: Outcome) -> tuple[State, tuple[Transition, ...], tuple[Record, ...]]:
@@ -311,8 +312,13 @@ def _analysis(delivery: Delivery) -> AnalysisWanted | None:
     if not isinstance(step, Judge) or let_past(delivery.observed, delivery.index):
         return None
     key = run_key(delivery.observed, delivery.index)
+    switched = delivery.routes.key == Routes.only(state.candidate).key or delivery.demanded.flipped
     return AnalysisWanted(
-        key=key, spec=step.spec, revision=state.candidate, baseline=state.stable, since=state.step_started
+        key=key,
+        spec=step.spec,
+        revision=state.candidate,
+        baseline="" if switched else state.stable,
+        since=state.step_started,
     )
 
 

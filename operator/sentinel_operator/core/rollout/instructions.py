@@ -143,7 +143,7 @@ def told(step: Instruction) -> str:
         case Judge():
             return "analysis"
         case Settle(seconds):
-            return f"keep the old pods {seconds:g}s"
+            return f"keep the old for {seconds:g}s"
         case Preview() | Ask() | Fill() | Roll() | Replace() | Load() | Flip():
             return _PLAIN[type(step)]
         case _:

@@ -192,14 +192,14 @@ def _settled(observed: Observed, limit: float, routes: Routes, *, swapping: bool
     return Outcome("Waits", "Draining", f"the old pods stay for {limit:g} s", look_again=left)
 
 
-def stalled(observed: Observed, found: Outcome, *, count: int) -> Outcome:
+def stalled(observed: Observed, found: Outcome, *, count: int, progressed: float) -> Outcome:
     """Turns a wait that cannot end by itself into one for a person: a terminal fault, or the deadline."""
     fault = observed.view(observed.state.candidate).fault
     if found.kind != "Waits" or not found.timed:
         return found
     if fault is not None and fault.terminal and observed.view(observed.state.candidate).sure < count:
         return Outcome("Person", fault.reason, fault.message, timed=True)
-    left = observed.state.progressed + seconds(observed.spec.progress_deadline) - observed.now
+    left = progressed + seconds(observed.spec.progress_deadline) - observed.now
     if left > 0 or observed.state.stalled == PAUSED:
         left = max(left, 1.0)
         return replace(found, look_again=left if found.look_again is None else min(left, found.look_again))
