@@ -279,6 +279,8 @@ class MetricStatus(Model):
 class AnalysisStatus(Model):
     """Where an analysis stands. It is all that an operator needs to go on with it after a restart."""
 
+    key: Annotated[str, Field(max_length=256)] = ""
+    """Which run of an analysis it is."""
     started_at: str = ""
     verdict: Verdict = "Running"
     message: Text = ""

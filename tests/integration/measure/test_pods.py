@@ -160,3 +160,14 @@ async def test_a_look_that_fails_loses_no_counts(servers):
         found = (await on.measured())["errors"]
         assert found.contrast is not None
         assert found.contrast.canary["good"] == 60
+
+
+async def test_a_revision_that_is_alone_is_measured_alone(servers):
+    canary, stable = servers
+    metric = {"name": "errors", "builtin": "error-rate", "interval": "1s", "max": 0.5, "count": 1, "failureLimit": 0}
+    async with bench(metric, targets=targets(canary, stable)[:1]) as on:
+        on.subject = replace(on.subject, stable="")
+        await on.step()
+        predict(canary, "size", times=60)
+        await until_due(on)
+        assert (await on.step()).verdict == "Pass"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sentinel_operator.api.analysis import AnalysisSpec
 from sentinel_operator.core.analysis.contrast import Contrast
 from sentinel_operator.core.analysis.measurement import Measurement
-from sentinel_operator.core.analysis.progress import advance, begin, due
+from sentinel_operator.core.analysis.progress import advance, begin, due, resume
 from tests.unit.analysis.scenes import START, errors, latencies, story
 
 ERRORS = {"name": "errors", "builtin": "error-rate"}
@@ -312,6 +312,16 @@ def test_a_measurement_of_an_analysis_before_is_not_this_ones():
     at = story(QUERY)
     old = {"query": Measurement(at=START - timedelta(seconds=1), value=9.0)}
     assert advance(at.spec, at.state, old, START).metrics == at.state.metrics
+
+
+def test_a_run_is_gone_on_with_and_another_begins_after_it():
+    at = story(QUERY)
+    first = resume(at.spec, None, key="step-1", now=START)
+    first = advance(at.spec, first, {"query": Measurement(at=START, value=0.5, baseline=0.4)}, START)
+    assert resume(at.spec, first, key="step-1", now=at.after(30).now) == first
+    second = resume(at.spec, first, key="step-2", now=at.now)
+    assert (second.key, second.verdict, second.metrics[0].successes) == ("step-2", "Running", 0)
+    assert second.metrics[0].baseline == 0.4
 
 
 def test_a_metric_that_was_added_on_the_way_begins_then():

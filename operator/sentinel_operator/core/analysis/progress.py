@@ -57,12 +57,18 @@ def metrics_of(spec: AnalysisSpec) -> tuple[MetricCheck, ...]:
     return DEFAULT if spec.metrics is None else tuple(spec.metrics)
 
 
-def begin(spec: AnalysisSpec, now: datetime, *, before: AnalysisStatus | None = None) -> AnalysisStatus:
+def resume(spec: AnalysisSpec, state: AnalysisStatus | None, *, key: str, now: datetime) -> AnalysisStatus:
+    """Goes on with the run that has the key, or begins it after the one that was."""
+    return state if state is not None and state.key == key else begin(spec, now, key=key, before=state)
+
+
+def begin(spec: AnalysisSpec, now: datetime, *, key: str = "", before: AnalysisStatus | None = None) -> AnalysisStatus:
     """Starts an analysis. `before` is that of the step before: what it measured of stable is compared with where
     stable has no traffic any more."""
     known = {} if before is None else _by_name(before)
     fresh = MetricStatus(name="fresh")
     return AnalysisStatus(
+        key=key,
         started_at=stamp(now),
         message="nothing was measured yet",
         metrics=[
@@ -135,7 +141,7 @@ def advance(
         statuses.append(moved(status, setting[check.name], found) if found and is_ours else status)
     verdict, message = _overall(metrics, statuses)
     return AnalysisStatus(
-        started_at=state.started_at or stamp(now), verdict=verdict, message=message[:_MESSAGE], metrics=statuses
+        key=state.key, started_at=stamp(started), verdict=verdict, message=message[:_MESSAGE], metrics=statuses
     )
 
 
