@@ -68,7 +68,7 @@ def index(kinds: tuple[Kind, ...]) -> str:
         "| kind | short | |",
         "|---|---|---|",
     ]
-    return "\n".join([*head, *rows]) + _VERSIONS
+    return "\n".join([*head, *rows, ""]) + _VERSIONS
 
 
 def _about(kind: Kind) -> str:
