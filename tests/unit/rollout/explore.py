@@ -132,7 +132,12 @@ def _check_state(scenario: Scenario, world: World) -> None:
     for each in world.pods:
         served = each.endpoints if scenario.provider == "Service" else (world.applied or Routes()).weight(each.id)
         assert not (served and each.id in scenario.unverified), f"2: unverified {each.id} gets requests"
-    if world.faults < scenario.faults or _rescaled(scenario, world) or _recreates(scenario):
+    if (
+        world.faults < scenario.faults
+        or _rescaled(scenario, world)
+        or _recreates(scenario)
+        or world.state.base in scenario.broken
+    ):
         return  # what a death or another wish takes away is not the operator's doing
     observed = scenario.observe(world)
     floor = least(observed) if world.state.rolled else observed.wanted

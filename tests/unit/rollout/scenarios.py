@@ -54,6 +54,17 @@ ROLLING = spec("RollingUpdate")
 SHADOW = spec("Shadow", shadow={"percent": 50, "duration": "6s", "analysis": ANALYSIS})
 HOT = spec("HotSwap", hotSwap={"replay": 5, "analysis": ANALYSIS, "keepFor": "6s"})
 JUDGED = [{"analysis": ANALYSIS}]
+HOT_ABORTED = spec("HotSwap", hotSwap={"replay": 5, "analysis": ANALYSIS, "keepFor": "6s"}, abort=B)
+SHADOW_NARROW = spec("Shadow", shadow={"percent": 50, "duration": "6s"}, maxSurge=1)
+BLUE_ABORTED = spec("BlueGreen", blueGreen=BLUE, abort=B)
+BLUE_MANUAL = spec("BlueGreen", blueGreen={"autoPromote": False, "scaleDownDelay": "6s"})
+BLUE_PROMOTED = spec(
+    "BlueGreen",
+    blueGreen={"autoPromote": False, "scaleDownDelay": "6s"},
+    promote={"revision": B, "step": 2},
+)
+ROLLING_ABORTED = spec("RollingUpdate", abort=B)
+ILL = serving(2)._replace(pods=(Pods(A, 2, 0, 0),))
 AUTOSCALED = serving(2)._replace(autoscaler=A)
 
 SHALLOW: tuple[Scenario, ...] = (
@@ -123,10 +134,25 @@ SHALLOW: tuple[Scenario, ...] = (
     scenario("canary aborted in slow passes", (B, 1, canary()), (B, 1, canary(abort=B)), wanted=1, stale=True),
     scenario("rolling in slow passes", (B, 2, ROLLING), stale=True),
     scenario("blue-green in slow passes", (B, 1, BLUE_GREEN), wanted=1, stale=True, verdicts=("Pass", "Fail")),
+    scenario("initial under an autoscaler", (A, 1, canary()), start=World(), autoscaled=(1, 2), faults=1),
+    scenario("blue-green under an autoscaler", (B, 2, BLUE_GREEN), start=AUTOSCALED, autoscaled=(1, 2), faults=1),
+    scenario("recreate under an autoscaler", (B, 2, spec("Recreate")), start=AUTOSCALED, autoscaled=(1, 2)),
+    scenario("blue-green, a pod dies", (B, 2, BLUE_GREEN), faults=1, min_available=1),
+    scenario("canary by route, a pod dies", (B, 2, canary()), faults=1, provider="Gateway"),
+    scenario("blue-green by route aborted", (B, 1, BLUE_GREEN), (B, 1, BLUE_ABORTED), wanted=1, provider="Gateway"),
+    scenario("rolling by route replaced", (B, 1, ROLLING), (C, 1, ROLLING), wanted=1, provider="Gateway"),
+    scenario("rolling by route aborted", (B, 2, ROLLING), (B, 2, ROLLING_ABORTED), provider="Gateway"),
+    scenario("canary with little room by route", (B, 2, canary(maxSurge=1)), provider="Gateway"),
+    scenario("shadow with little room", (B, 2, SHADOW_NARROW), verdicts=("Pass", "Fail")),
+    scenario("hot swap aborted", (B, 2, HOT), (B, 2, HOT_ABORTED), swappable=True),
+    scenario("hot swap in slow passes", (B, 1, HOT), (B, 1, HOT_ABORTED), wanted=1, swappable=True, stale=True),
+    scenario("hot swap, status lost", (B, 1, HOT), wanted=1, swappable=True, faults=1, forgets=True),
+    scenario("blue-green, status lost", (B, 1, BLUE_GREEN), wanted=1, faults=1, forgets=True),
+    scenario("promoted by hand", (B, 1, BLUE_MANUAL), (B, 1, BLUE_PROMOTED), wanted=1),
+    scenario("another while stable is ill", (B, 2, canary()), start=ILL, broken=frozenset({A})),
     scenario("no slot", (B, 2, canary()), budget=False),
 )
 DEEP: tuple[Scenario, ...] = (
-    scenario("deep canary", (B, 4, canary(THREE)), wanted=4, faults=2, verdicts=("Pass", "Fail", "Inconclusive")),
     scenario("deep scaled to zero", (B, 2, canary()), (B, 0, canary()), (B, 1, canary())),
     scenario("deep slow passes", (B, 2, canary()), (B, 2, canary(abort=B)), stale=True, faults=1),
     scenario("deep status lost", (B, 2, ROLLING), faults=1, forgets=True),
@@ -135,8 +161,9 @@ DEEP: tuple[Scenario, ...] = (
     scenario("deep canary replaced", (B, 2, canary()), (C, 2, canary()), (A, 2, canary()), faults=1),
     scenario("deep canary scaled", (B, 2, canary()), (B, 4, canary()), (B, 1, canary()), faults=1),
     scenario("deep rolling replaced", (B, 3, ROLLING), (C, 3, ROLLING), wanted=3, faults=1),
-    scenario("deep rolling aborted", (B, 4, ROLLING), (B, 4, spec("RollingUpdate", abort=B)), wanted=4, faults=2),
+    scenario("deep rolling aborted", (B, 4, ROLLING), (B, 4, ROLLING_ABORTED), wanted=4, faults=1),
     scenario("deep blue-green replaced", (B, 2, BLUE_GREEN), (C, 2, BLUE_GREEN), faults=1, verdicts=("Pass", "Fail")),
     scenario("deep hot swap", (B, 3, HOT), (A, 3, HOT), wanted=3, faults=1, swappable=True, verdicts=("Pass", "Fail")),
     scenario("deep autoscaler", (B, 2, canary()), start=AUTOSCALED, autoscaled=(1, 4), faults=3),
+    scenario("deep canary", (B, 4, canary(THREE)), wanted=4, faults=1, verdicts=("Pass", "Fail", "Inconclusive")),
 )

@@ -95,7 +95,7 @@ def examined(observed: Observed) -> Delivery:
     candidate = observed.view(state.candidate)
     if spec.paused == state.candidate and demanded.mode == "Roll":
         replicas[candidate.id] = min(replicas[candidate.id], max(candidate.replicas, candidate.sure))
-    count = candidate_count(observed, demanded, full=full) if demanded.mode == "Weighted" else observed.count
+    count = candidate_count(observed, demanded, full=full) if demanded.mode == "Weighted" else _whole(observed)
     return Delivery(
         observed=observed,
         program=program,
@@ -105,6 +105,11 @@ def examined(observed: Observed) -> Delivery:
         routes=routes,
         replicas=replicas,
     )
+
+
+def _whole(observed: Observed) -> int:
+    """All pods: as many as there were, or as the autoscaler says once it has the candidate."""
+    return observed.wanted if observed.autoscaler == observed.state.candidate else observed.count
 
 
 def autoscaled_revision(delivery: Delivery) -> str:

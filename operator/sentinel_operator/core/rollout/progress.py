@@ -60,7 +60,7 @@ def outcome(
         case Ask(gate):
             return _asked(observed, index, seconds(gate.timeout))
         case Fill() | Roll() | Replace():
-            return _taken_over(observed, candidate)
+            return _taken_over(observed, candidate, count)
         case Load(replay):
             return _loaded(observed, compared=replay > 0)
         case Flip():
@@ -145,11 +145,11 @@ def _asked(observed: Observed, index: int, limit: float) -> Outcome:
     return Outcome("Waits", "WaitingForGate", f"the gate of step {index} has not opened yet{told}", look_again=left)
 
 
-def _taken_over(observed: Observed, candidate: RevisionView) -> Outcome:
-    missing = _pods(candidate, observed.count)
+def _taken_over(observed: Observed, candidate: RevisionView, count: int) -> Outcome:
+    missing = _pods(candidate, count)
     if missing is not None:
         return missing
-    if candidate.serving >= observed.count and observed.written.reaches(candidate.id):
+    if candidate.serving >= count and observed.written.reaches(candidate.id):
         return DONE
     return Outcome("Waits", "WaitingForDataPlane", "the new pods do not get requests yet", timed=True)
 
