@@ -54,6 +54,14 @@ class Pod:
                 raise RuntimeError(f"never {what}: {(self._folder / 'log').read_text()[-2000:]}")
             time.sleep(LOOK_SECONDS)
 
+    def says(self, line: str, *, times: int = 1) -> None:
+        """Waits until the log has said so often enough: a look at the metrics would hold up requests by itself."""
+        deadline = time.monotonic() + READY_SECONDS
+        while (self._folder / "log").read_text().count(f'"msg":"{line}"') < times:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"never {line}: {(self._folder / 'log').read_text()[-2000:]}")
+            time.sleep(LOOK_SECONDS)
+
     def metrics(self) -> str:
         """Gives the exposition; empty while nobody listens."""
         try:
