@@ -58,10 +58,10 @@ async def test_a_page(body, path, value):
 @pytest.mark.parametrize(
     ("handler", "path", "cause"),
     [
-        (answering({"value": "0.5"}), "$.value", 'finds "0.5", which is no number'),
+        (answering({"value": "0.5"}), "$.value", "finds text, which is no number"),
         (answering({"value": None}), "$.value", "no number"),
         (answering(b'{"value": NaN}'), "$.value", "is no JSON"),
-        (answering(b"<html>"), "$.value", "is no JSON: <html>"),
+        (answering(b"<html>"), "$.value", "is no JSON"),
         (answering({}), "$.value", "finds nothing"),
         (answering({"a": [1, 2]}), "$.a[*]", "more than one"),
         (answering({"value": 1}, status=500), "$.value", "answered 500"),
@@ -80,6 +80,14 @@ async def test_a_page_that_says_nothing_is_an_error_with_the_cause(handler, path
         found = await one(page(address, path))
     assert cause in found.error
     assert found.value is None
+
+
+async def test_what_a_page_says_is_not_told_to_everyone_who_may_read_a_status():
+    for body in (b"top secret", b'{"value": "top secret"}'):
+        async with serving(answering(body)) as address:
+            found = await one(page(address))
+        assert found.error
+        assert "secret" not in found.error
 
 
 async def test_a_page_without_end_is_cut_off():
@@ -182,7 +190,7 @@ async def test_no_data_is_told_as_such():
     ("handler", "cause"),
     [
         (answering(vector("1", "2")), "gives 2 series"),
-        (answering(vector("many")), "'many' is no number"),
+        (answering(vector("many")), "a text that is no number"),
         (answering({"status": "success", "data": {"resultType": "matrix", "result": []}}), "gives a matrix"),
         (
             answering({"status": "error", "errorType": "bad_data", "error": "parse error"}, status=400),
@@ -193,7 +201,7 @@ async def test_no_data_is_told_as_such():
         (answering({"status": "success", "data": None}), "exactly one number"),
         (answering([]), "no status"),
         (answering(b"404 page not found", status=404), "answered 404"),
-        (answering(b"<html>", status=200), "not the answer of a Prometheus"),
+        (answering(b"<html>", status=200), "it is no JSON"),
         (answering(b"x" * 10_000_000), "above 1048576"),
     ],
 )

@@ -42,7 +42,7 @@ def only_number(body: bytes) -> float:
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise CannotMeasure(f"not the answer of a Prometheus: {quoted(body[:60].decode(errors='replace'))}") from None
+        raise CannotMeasure("not the answer of a Prometheus: it is no JSON") from None
     if not isinstance(answer, dict) or answer.get("status") not in {"success", "error"}:
         raise CannotMeasure("not the answer of a Prometheus: it has no status")
     if answer["status"] == "error":
@@ -65,4 +65,4 @@ def _sample(data: Any) -> float:
     try:
         return float(result[1])
     except ValueError:
-        raise CannotMeasure(f"{quoted(result[1], 40)!r} is no number") from None
+        raise CannotMeasure("the query gives a text that is no number") from None

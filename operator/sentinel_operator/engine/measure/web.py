@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping
 from itertools import islice
 
 import orjson
@@ -11,12 +12,13 @@ import orjson
 from sentinel_operator.api.analysis import Web
 from sentinel_operator.api.fields import seconds
 from sentinel_operator.core.analysis.jsonpath import PathError, values_at
-from sentinel_operator.engine.measure.fault import CannotMeasure, quoted
+from sentinel_operator.engine.measure.fault import CannotMeasure
 from sentinel_operator.engine.measure.fetch import Fetch
 from sentinel_operator.engine.measure.secrets import SecretReader, headers
 from sentinel_operator.engine.measure.subject import Subject
 
 _LIMIT = 64 * 1024
+_KINDS: Mapping[type, str] = {str: "text", dict: "an object", list: "a list", type(None): "null"}
 
 
 async def ask(spec: Web, subject: Subject, *, fetch: Fetch, read: SecretReader) -> float:
@@ -35,7 +37,7 @@ def number_at(path: str, body: bytes) -> float:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise CannotMeasure(f"its answer is no JSON: {quoted(body[:60].decode(errors='replace'))}") from None
+        raise CannotMeasure("its answer is no JSON") from None
     try:
         found = list(islice(values_at(path, document), 2))
     except PathError as error:
@@ -44,5 +46,6 @@ def number_at(path: str, body: bytes) -> float:
         raise CannotMeasure(f"jsonPath {path} finds {'nothing' if not found else 'more than one value'}")
     value = found[0]
     if not isinstance(value, bool | int | float) or not math.isfinite(value):
-        raise CannotMeasure(f"jsonPath {path} finds {quoted(orjson.dumps(value).decode(), 40)}, which is no number")
+        # What it is stays untold: an answer of somebody else's is not for everyone who may read a status.
+        raise CannotMeasure(f"jsonPath {path} finds {_KINDS.get(type(value), 'something')}, which is no number")
     return float(value)
