@@ -158,3 +158,40 @@ async def test_all_that_it_does_is_allowed(replica: Replica, api: Client, kubect
     counted = answers(replica)
     assert not counted.keys() & {"401", "403"}
     assert counted["200"] + counted["201"] > 10
+
+
+async def test_a_certificate_that_is_renewed_in_its_config_map_makes_a_new_revision(
+    replica: Replica, api: Client, namespace: str
+):
+    """Resync is ten minutes away: nothing but the watch of metadata, under the shipped roles, can tell."""
+    model = copy.deepcopy(MODEL)
+    store = model["spec"]["model"]["source"]["objectStore"]
+    store["caBundle"] = {"configMapRef": {"name": "store-ca", "key": "ca.crt"}}
+    path, config_maps = f"{collection(SENTRY_MODEL, namespace)}/topics", f"/api/v1/namespaces/{namespace}/configmaps"
+    bundle = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "store-ca"}, "data": {"ca.crt": "first"}}
+
+    async def revision() -> str:
+        status = api.ok("GET", path).get("status", {})
+        return str((status.get("canary") or status.get("stable") or {}).get("revision", ""))
+
+    async def missing() -> bool:
+        conditions = api.ok("GET", path)["status"].get("conditions", [])
+        return any(each["reason"] == "ReferenceNotFound" for each in conditions)
+
+    async def made() -> bool:
+        status, _ = api.request("POST", collection(SENTRY_MODEL, namespace), model)
+        return status == 201
+
+    await eventually(made)  # the webhook answers by and by
+    await eventually(missing)
+    api.ok("POST", config_maps, bundle)
+    await eventually(revision)
+    first = await revision()
+    api.ok("PATCH", f"{config_maps}/store-ca", {"data": {"ca.crt": "second"}}, content=MERGE)
+
+    async def renewed() -> bool:
+        return await revision() not in {"", first}
+
+    await eventually(renewed)
+    api.ok("DELETE", path)
+    assert not answers(replica).keys() & {"401", "403"}
