@@ -43,6 +43,8 @@ class Follower:
         self._wanted: ActiveConfig | None = None
         self._told = home.told()
         self.held: dict[str, Held] = {}
+        self._ending: dict[str, asyncio.Task[None]] = {}
+        """Fetches that were cancelled and may still be tidying up the folder."""
         self.changed = asyncio.Event()
         """Set after each step."""
 
@@ -72,6 +74,7 @@ class Follower:
     async def close(self) -> None:
         """Ends all that is under way."""
         tasks = [held.task for held in self.held.values() if held.task is not None]
+        tasks += self._ending.values()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -80,6 +83,7 @@ class Follower:
         held = self.held.pop(name, None)
         if held is not None and held.task is not None:
             held.task.cancel()
+            self._ending[name] = held.task
 
     def _step(self) -> None:
         wanted = self._wanted
@@ -140,6 +144,8 @@ class Follower:
 
     async def _bring(self, held: Held) -> None:
         name = held.config.serving.revision
+        if (before := self._ending.pop(name, None)) is not None:
+            await asyncio.wait([before])
         try:
             self._home.begin(name)
             config = self._home.fetching(held.config)

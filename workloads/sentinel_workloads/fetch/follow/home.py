@@ -12,6 +12,7 @@ fetched anew, the instruction names only what was verified when it was written, 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from sentinel_operator.api.serving import ARTIFACT, CONFIG_DIR, Authority, Fetch
 from sentinel_workloads.fetch.handover import remove
 from sentinel_workloads.fetch.transfer import disk_failure
 
+log = logging.getLogger(__name__)
 PART = ".part"
 TRUST = "trust"
 
@@ -87,13 +89,20 @@ class Home:
     def keep_only(self, revisions: Iterable[str]) -> list[str]:
         """Removes the folders of all others, and gives their names."""
         named = frozenset(revisions)
-        gone = []
+        gone: list[str] = []
         for root in (self._out / REVISIONS, self._out / TRUST):
-            for folder in root.iterdir() if root.is_dir() else ():
-                if folder.name not in named:
-                    remove(folder)
-                    gone.append(folder.name)
+            others = [folder for folder in (root.iterdir() if root.is_dir() else ()) if folder.name not in named]
+            gone.extend(folder.name for folder in others if _removed(folder))
         return sorted(set(gone))
+
+
+def _removed(folder: Path) -> bool:
+    try:
+        remove(folder)
+    except OSError as error:  # A fetch that was cancelled still writes there; the next step removes it.
+        log.warning("not removed yet", extra={"folder": str(folder), "fault": str(error)})
+        return False
+    return True
 
 
 def _moved(authority: Authority, folder: Path, given: frozenset[str]) -> Authority:
