@@ -150,6 +150,8 @@ SHALLOW: tuple[Scenario, ...] = (
     scenario("blue-green, status lost", (B, 1, BLUE_GREEN), wanted=1, faults=1, forgets=True),
     scenario("promoted by hand", (B, 1, BLUE_MANUAL), (B, 1, BLUE_PROMOTED), wanted=1),
     scenario("another while stable is ill", (B, 2, canary()), start=ILL, broken=frozenset({A})),
+    scenario("initial, status lost", (A, 2, canary()), start=World(), faults=2, forgets=True),
+    scenario("initial aborted", (A, 2, canary()), (A, 2, canary(abort=A)), start=World()),
     scenario("no slot", (B, 2, canary()), budget=False),
 )
 DEEP: tuple[Scenario, ...] = (

@@ -47,7 +47,7 @@ def through_the_status(state: State) -> State:
     return remembered(RolloutProgress.model_validate(wire))
 
 
-@given(STATES)
+@given(STATES.filter(lambda state: state.strategy or not state.candidate))
 def test_the_status_keeps_all_that_is_remembered(state):
     assert through_the_status(state) == state
 
@@ -56,6 +56,11 @@ def test_the_status_keeps_all_that_is_remembered(state):
 def test_a_part_of_a_second_is_rounded_up_so_that_no_drain_is_short(moment):
     kept = through_the_status(State(settled_at=moment)).settled_at
     assert 0 <= kept - moment < 1
+
+
+def test_a_strategy_of_another_release_is_taken_for_the_default():
+    status = RolloutProgress(candidate="b", stable="a", strategy="Quantum")
+    assert remembered(status).strategy == "Canary"
 
 
 def test_nothing_is_remembered_without_a_status():

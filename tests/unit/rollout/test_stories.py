@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sentinel_operator.core.rollout.routes import Routes
-from tests.unit.rollout.model import World
+from tests.unit.rollout.model import Pods, World
 from tests.unit.rollout.scenarios import ANALYSIS, BLUE_GREEN, FORMER, ROLLING, canary, spec
 from tests.unit.rollout.story import Story
 
@@ -260,6 +260,14 @@ def test_the_first_revision_needs_no_analysis():
     story = Story(A, 2, canary(), start=World()).calms()
     assert story.world.state.stable == A
     assert story.told == ["NewRevision", "RevisionPromoted"]
+
+
+@pytest.mark.parametrize("target", ["", A])
+def test_pods_are_left_alone_while_nothing_is_known_of_them(target):
+    """The status is empty and no pod is ready for the moment, as after an upgrade in the middle of a start."""
+    start = World(pods=(Pods(A, 3, 0, 0),), written=Routes.only(A), applied=Routes.only(A))
+    story = Story(target, 3, canary(), start=start).passes(3)
+    assert story.of(A).replicas == 3
 
 
 def test_weight_wanted_and_weight_that_is_are_both_told():

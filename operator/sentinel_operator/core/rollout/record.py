@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from sentinel_operator.api.rollout import RolloutProgress
+from sentinel_operator.api.rollout import DEFAULT_STRATEGY, RolloutProgress
 from sentinel_operator.core.conditions import parse_time, rfc3339, truncated
 from sentinel_operator.core.rollout.decision import Decision
 from sentinel_operator.core.rollout.observed import State
+from sentinel_operator.core.rollout.program import STRATEGIES
 
 
 def progress(decision: Decision) -> RolloutProgress:
@@ -49,7 +50,7 @@ def remembered(status: RolloutProgress | None) -> State:
         stable=status.stable,
         host=status.host,
         candidate=status.candidate,
-        strategy=status.strategy,
+        strategy=status.strategy if status.strategy in STRATEGIES or not status.candidate else DEFAULT_STRATEGY,
         attempt=status.attempt,
         step=status.step,
         step_started=_read(status.step_started_at),

@@ -35,12 +35,25 @@ def resting_replicas(observed: Observed, routes: Routes) -> Mapping[str, int]:
     """Gives the replicas of every revision while none is delivered: stable has what is wanted, others go."""
     base = observed.state.base
     if not base:
-        return {view.id: 0 for view in observed.revisions.values()}
+        return _unclaimed(observed)
     if observed.count == 0:
         return {view.id: 0 for view in (observed.base, *observed.revisions.values())}
     if observed.state.rolled and routes.key != Routes.only(base).key:
         return _guarded(observed, rolling_replicas(observed, new=base))
     return _guarded(observed, {base: observed.count} | _leftovers(observed, routes))
+
+
+def _unclaimed(observed: Observed) -> Mapping[str, int]:
+    """Nothing is known to serve, which may be a memory that was lost: only what was aborted goes, and what neither is
+    wanted nor ready."""
+    targets: dict[str, int] = {}
+    for view in observed.revisions.values():
+        record = observed.record(view.id)
+        aborted = observed.spec.abort == view.id or (record is not None and record.verdict == "Aborted")
+        idle = bool(observed.target) and view.id != observed.target and view.ready == 0
+        if aborted or idle or observed.count == 0:
+            targets[view.id] = 0
+    return targets
 
 
 def candidate_count(observed: Observed, demanded: Posture, *, full: bool) -> int:
