@@ -125,6 +125,9 @@ class Shadow(Model):
     """`http://host:port` of the candidate's Service or pods, without a path; taken in turn."""
     ca_file: str = ""
     """PEM file in the server's container that https addresses are checked with; empty means the system's."""
+    server_name: str = ""
+    """The name that a certificate must bear, where it is not that of the address: the candidate's pods show the one of
+    the model's own Service."""
     timeout_seconds: float = Field(default=5.0, gt=0, le=60)
 
 

@@ -16,7 +16,8 @@ import pytest
 import tritonclient.grpc as triton_grpc
 
 from tests.integration.model_server.pod import SCHEMA, Pod
-from tests.integration.model_server.process import ModelServer, serving
+from tests.integration.model_server.process import ModelServer, lay_out, serving
+from tests.integration.model_server.test_access import certificate, mount
 from tests.integration.model_server.test_swap import opposite
 from tests.unit.model_server import graphs
 
@@ -125,8 +126,6 @@ def test_a_candidate_that_comes_back_is_compared_again(stack: ExitStack, tmp_pat
     server = stable(stack, tmp_path, f"http://127.0.0.1:{port}")
     assert server.ask("/v1/predict", PREDICT)[0] == 200
     server.until(lambda: counts(server)["failed"] > 0, "failed")
-    from tests.integration.model_server.process import lay_out
-
     other = ModelServer(lay_out(tmp_path / "late", GOOD, {**SCHEMA, "revision": "cand"}), http_port=port)
     stack.callback(other.kill)
     other.says("ready")
@@ -161,6 +160,30 @@ def test_a_client_is_admitted_by_the_candidate_as_it_was_here(stack: ExitStack, 
     server = stable(stack, tmp_path, at(candidate(stack, tmp_path, **access)), **access)
     assert server.ask("/v1/predict", PREDICT)[0] == 401
     assert server.ask("/v1/predict", PREDICT, x_api_key="secret")[0] == 200
+    server.until(lambda: counts(server)["compared"] == 1, "compared")
+
+
+def test_a_candidate_with_a_certificate_is_asked_only_when_it_is_the_right_one(stack: ExitStack, tmp_path: Path):
+    material = certificate("candidate")
+    secret = mount(tmp_path / "tls", **material)
+    root, other = tmp_path / "root.pem", tmp_path / "other.pem"
+    root.write_bytes(material["tls_crt"])
+    other.write_bytes(certificate("another")["tls_crt"])
+    there = candidate(stack, tmp_path, access={"tlsDir": str(secret)})
+    pod = Pod(tmp_path / "stable")
+    pod.add("main", GOOD)
+    shadow = {"revision": "cand", "percent": 100, "urls": [f"https://{there.http}"], "timeoutSeconds": 5}
+    pod.instruct("main", shadow={**shadow, "caFile": str(other)})
+    server = stack.enter_context(pod.served())
+    assert server.ask("/v1/predict", PREDICT)[0] == 200
+    server.until(lambda: counts(server)["failed"] == 1, "refused")
+    pod.instruct("main", shadow={**shadow, "caFile": str(root), "serverName": "elsewhere"})
+    server.until(lambda: server.metrics()["sentinel_model_server_instruction_serial"] == 2, "read")
+    assert server.ask("/v1/predict", PREDICT)[0] == 200
+    server.until(lambda: counts(server)["failed"] == 2, "refused by name")
+    pod.instruct("main", shadow={**shadow, "caFile": str(root)})
+    server.until(lambda: server.metrics()["sentinel_model_server_instruction_serial"] == 3, "read")
+    assert server.ask("/v1/predict", PREDICT)[0] == 200
     server.until(lambda: counts(server)["compared"] == 1, "compared")
 
 

@@ -25,13 +25,15 @@ class Place:
     host: str
     port: int
     tls: ssl.SSLContext | None = None
+    name: str = ""
+    """Which the certificate must bear."""
 
     @classmethod
-    def of(cls, url: str, *, tls: ssl.SSLContext | None) -> Place:
+    def of(cls, url: str, *, tls: ssl.SSLContext | None, name: str = "") -> Place:
         """Reads `http://host:port`."""
         parts = urlsplit(url)
         secure = parts.scheme == "https"
-        return cls(parts.hostname or "", parts.port or (443 if secure else 80), tls if secure else None)
+        return cls(parts.hostname or "", parts.port or (443 if secure else 80), tls if secure else None, name)
 
 
 class LineError(Exception):
@@ -54,10 +56,10 @@ class Line(asyncio.Protocol):
     async def open(cls, place: Place) -> Line:
         """Connects."""
         loop = asyncio.get_running_loop()
-        host = place.host if place.tls is not None else None
+        name = (place.name or place.host) if place.tls is not None else None
         try:
             _, line = await loop.create_connection(
-                lambda: cls(place), place.host, place.port, ssl=place.tls, server_hostname=host
+                lambda: cls(place), place.host, place.port, ssl=place.tls, server_hostname=name
             )
         except (OSError, ssl.SSLError) as error:
             raise LineError(f"{place.host}:{place.port}: {error}") from error

@@ -40,7 +40,7 @@ class Mirror:
         self._config, self.shadow = config, shadow
         self._share = shadow.percent / 100
         tls = ssl.create_default_context(cafile=shadow.ca_file or None) if _secure(shadow) else None
-        self._places = itertools.cycle([Place.of(url, tls=tls) for url in shadow.urls])
+        self._places = itertools.cycle([Place.of(url, tls=tls, name=shadow.server_name) for url in shadow.urls])
         self._queue: deque[Answered] = deque()
         self._waiting = asyncio.Event()
         self._random = random.Random()  # noqa: S311 - which requests are compared is no secret
