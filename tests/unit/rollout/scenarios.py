@@ -63,6 +63,14 @@ BLUE_PROMOTED = spec(
     blueGreen={"autoPromote": False, "scaleDownDelay": "6s"},
     promote={"revision": B, "step": 2},
 )
+EVERY = [
+    {"setScale": {"percent": 50}},
+    {"gate": GATE},
+    {"setWeight": 50},
+    {"pause": {"duration": "6s"}},
+    {"analysis": ANALYSIS},
+]
+ROLLING_PAUSED = spec("RollingUpdate", paused=B)
 ROLLING_ABORTED = spec("RollingUpdate", abort=B)
 ILL = serving(2)._replace(pods=(Pods(A, 2, 0, 0),))
 AUTOSCALED = serving(2)._replace(autoscaler=A)
@@ -152,6 +160,21 @@ SHALLOW: tuple[Scenario, ...] = (
     scenario("another while stable is ill", (B, 2, canary()), start=ILL, broken=frozenset({A})),
     scenario("initial, status lost", (A, 2, canary()), start=World(), faults=2, forgets=True),
     scenario("initial aborted", (A, 2, canary()), (A, 2, canary(abort=A)), start=World()),
+    scenario("canary of every kind of step", (B, 2, canary(EVERY)), verdicts=("Pass", "Fail")),
+    scenario("canary of every kind of step by route", (B, 2, canary(EVERY)), provider="Gateway"),
+    scenario("rolling paused", (B, 2, ROLLING), (B, 2, ROLLING_PAUSED), (B, 2, ROLLING)),
+    scenario("rolling with other bytes", (B, 2, ROLLING), rejecting=frozenset({B})),
+    scenario("rolling scaled on the way", (B, 1, ROLLING), (B, 2, ROLLING), wanted=1),
+    scenario(
+        "rolling aborted, autoscaled", (B, 2, ROLLING), (B, 2, ROLLING_ABORTED), start=AUTOSCALED, autoscaled=(1, 2)
+    ),
+    scenario(
+        "canary aborted, autoscaled", (B, 2, canary()), (B, 2, canary(abort=B)), start=AUTOSCALED, autoscaled=(1, 2)
+    ),
+    scenario(
+        "blue-green replaced, autoscaled", (B, 2, BLUE_GREEN), (C, 2, BLUE_GREEN), start=AUTOSCALED, autoscaled=(1, 2)
+    ),
+    scenario("hot swap, autoscaled", (B, 2, HOT), start=AUTOSCALED, autoscaled=(1, 2), swappable=True, faults=1),
     scenario("no slot", (B, 2, canary()), budget=False),
 )
 DEEP: tuple[Scenario, ...] = (
