@@ -92,6 +92,24 @@ def test_stable_is_measured_over_the_same_time_so_a_bad_hour_is_nobodys_fault():
     assert "20 % against 20 % of stable" in at.state.message
 
 
+@pytest.mark.parametrize("sequential", [False, True])
+@pytest.mark.parametrize(
+    ("stable", "bound", "verdict"),
+    [
+        ({"good": 1000.0}, {}, "Fail"),
+        ({"good": 100.0, "refused": 900.0}, {}, "Pass"),
+        ({"good": 1000.0}, {"max": 0.01}, "Pass"),
+    ],
+    ids=["a schema that clients do not follow", "clients that are wrong anyway", "an absolute bound is on faults"],
+)
+def test_a_revision_that_refuses_what_stable_takes_is_bad(stable, bound, verdict, sequential):
+    at = story({**ERRORS, **bound}, sequential=sequential).takes(errors=OPENED)
+    for _ in range(5):
+        at.after(30).takes(errors={"contrast": Contrast({"good": 60.0, "refused": 540.0}, stable)})
+    assert at.state.verdict == verdict
+    assert ("refused" in at.state.message) is not bool(bound)
+
+
 def test_what_chance_may_explain_is_counted_on_instead_of_held_against_it():
     at = story(ERRORS).takes(errors=OPENED)
     at.after(30).takes(errors=errors(2, 60))

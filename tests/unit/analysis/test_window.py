@@ -41,7 +41,7 @@ def test_a_scrape_becomes_counts():
     counts = read(TEXT)
     assert counts.started == 1.7e9
     assert counts.families == {
-        "requests": {"good": 94.0, "bad": 3.0},
+        "requests": {"good": 90.0, "bad": 3.0, "refused": 4.0},
         "seconds": {"0.01": 61.0, "0.1": 96.0, "+Inf": 97.0},
         "labels": {'Gaming, "fast"': 3.0, "Web": 87.0},
         "certainty": {"bad": 3.0, "good": 87.0},

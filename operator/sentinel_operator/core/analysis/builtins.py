@@ -10,7 +10,7 @@ from sentinel_operator.api.analysis import Builtin
 from sentinel_operator.core.analysis.bound import Bound
 from sentinel_operator.core.analysis.contrast import Contrast, Counts
 from sentinel_operator.core.analysis.drift import Distance, at_least, psi, total_variation
-from sentinel_operator.core.analysis.exposition import BAD, GOOD
+from sentinel_operator.core.analysis.exposition import BAD, GOOD, REFUSED
 from sentinel_operator.core.analysis.quantile import beyond_last_bound, bins, count_above, quantile, total
 from sentinel_operator.core.analysis.sequential import Finding, Share, compare, surely_above, surely_below
 from sentinel_operator.core.analysis.window import FAMILY_OF, HISTOGRAMS
@@ -41,8 +41,9 @@ class Reading:
         return min(self.canary_samples, self.stable_samples)
 
 
-def read(builtin: Builtin, contrast: Contrast) -> Reading:
-    """Gives the value of a built-in from the counts of both revisions."""
+def read(builtin: Builtin, contrast: Contrast, *, comparing: bool = True) -> Reading:
+    """Gives the value of a built-in from the counts of both revisions. Where they are compared, requests that were
+    refused count as errors: clients make the same mistakes with both, unless the new revision wants other requests."""
     match builtin:
         case "latency-p99":
             return _latency(contrast)
@@ -51,11 +52,19 @@ def read(builtin: Builtin, contrast: Contrast) -> Reading:
         case "label-agreement":
             return _agreement(contrast)
         case _:
-            canary, stable = share(contrast.canary), share(contrast.stable)
-            return Reading(
-                canary.estimate if canary.of else math.nan, stable.estimate if stable.of else math.nan,
-                canary.of, stable.of,
-            )  # fmt: skip
+            return _share(contrast, comparing=comparing)
+
+
+def _share(contrast: Contrast, *, comparing: bool) -> Reading:
+    canary, stable = share(contrast.canary, comparing=comparing), share(contrast.stable, comparing=comparing)
+    refused = contrast.canary.get(REFUSED, 0.0) if comparing else 0.0
+    return Reading(
+        canary.estimate if canary.of else math.nan,
+        stable.estimate if stable.of else math.nan,
+        canary.of,
+        stable.of,
+        note=f"{refused:.0f} refused" if refused else "",
+    )
 
 
 def chance_explains(builtin: Builtin, contrast: Contrast, reading: Reading, bound: Bound) -> bool:
@@ -77,10 +86,10 @@ def added(builtin: Builtin, left: Contrast, right: Contrast) -> Contrast:
     return left.plus_histogram(right) if FAMILY_OF[builtin] in HISTOGRAMS else left.plus(right)
 
 
-def share(counts: Counts) -> Share:
-    """Gives the bad ones of all."""
-    bad = counts.get(BAD, 0.0)
-    return Share(bad, bad + counts.get(GOOD, 0.0))
+def share(counts: Counts, *, comparing: bool = False) -> Share:
+    """Gives the bad ones of all; those that were refused are bad where revisions are compared."""
+    bad, refused = counts.get(BAD, 0.0), counts.get(REFUSED, 0.0)
+    return Share(bad + refused if comparing else bad, bad + refused + counts.get(GOOD, 0.0))
 
 
 def _latency(contrast: Contrast) -> Reading:
@@ -137,12 +146,13 @@ Test = Callable[[Contrast, Bound, float, int], Finding]
 
 def _shares(contrast: Contrast, bound: Bound, error: float, looks: int) -> Finding:
     del looks  # the bounds hold at every look
-    canary, stable = share(contrast.canary), share(contrast.stable)
-    ratio, plus = (0.0, bound.high) if bound.ratio is None else (bound.ratio, bound.plus)
-    found = compare(canary, stable, ratio=ratio, plus=min(plus, 1.0), error=error)
-    if bound.ratio is not None and not math.isinf(bound.high):
-        return _either(found, compare(canary, stable, ratio=0.0, plus=bound.high, error=error))
-    return found
+    if bound.ratio is None:
+        return compare(share(contrast.canary), Share(0, 0), ratio=0.0, plus=min(bound.high, 1.0), error=error)
+    canary, stable = share(contrast.canary, comparing=True), share(contrast.stable, comparing=True)
+    found = compare(canary, stable, ratio=bound.ratio, plus=bound.plus, error=error)
+    if math.isinf(bound.high):
+        return found
+    return _either(found, compare(canary, stable, ratio=0.0, plus=bound.high, error=error))
 
 
 def _either(left: Finding, right: Finding) -> Finding:

@@ -22,7 +22,10 @@ FAULTS = frozenset({"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN", "
 MAX_SERIES = 5_000
 _WANTED = (REQUESTS, SECONDS, PREDICTIONS, SCORES, COMPARED, ROWS, STARTED)
 
-GOOD, BAD = "good", "bad"
+REFUSALS = frozenset({"400", "413", "415", "422", "INVALID_ARGUMENT", "OUT_OF_RANGE", "FAILED_PRECONDITION"})
+"""Requests that the server cannot take as they are. Whether that is the client's fault or a new schema's, only the
+stable revision can tell: it gets the same requests."""
+GOOD, BAD, REFUSED = "good", "bad", "refused"
 FAMILIES = ("requests", "seconds", "labels", "certainty", "scores", "agreement", "rows")
 
 
@@ -78,7 +81,8 @@ def _bins(sample: Sample) -> Iterator[tuple[str, str]]:
     labels = sample.labels
     match sample.name:
         case name if name == REQUESTS:
-            yield "requests", BAD if is_fault(labels.get("code", "")) else GOOD
+            code = labels.get("code", "")
+            yield "requests", BAD if is_fault(code) else REFUSED if code in REFUSALS else GOOD
         case name if name == SECONDS:
             yield "seconds", _bound(labels)
         case name if name == SCORES:

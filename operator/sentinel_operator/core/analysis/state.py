@@ -71,7 +71,13 @@ def moved(status: MetricStatus, setting: Setting, found: Measurement) -> MetricS
     if found.contrast is not None and setting.check.builtin and is_counted(setting.check.builtin):
         builtin, earlier = setting.check.builtin, from_evidence(status.evidence)
         contrast = added(builtin, earlier, found.contrast)
-        return _counted(status, setting, found, reading=read(builtin, contrast), contrast=contrast)
+        return _counted(
+            status,
+            setting,
+            found,
+            reading=read(builtin, contrast, comparing=uses_baseline(setting.check)),
+            contrast=contrast,
+        )
     return _judged(
         status, setting, found.at, value=_known(found.value), baseline=_known(found.baseline), note=found.note
     )
