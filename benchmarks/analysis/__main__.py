@@ -19,7 +19,7 @@ DENSE = 3000
 
 
 def measure(*, runs: int, console: Console) -> dict[str, float]:
-    """Runs every scenario and gives the upper end of the 95 % interval of each rate of wrong verdicts."""
+    """Runs every scenario and gives rates of wrong verdicts: of the worst candidate the upper end of the 95 % interval."""
     table = Table(title=f"{runs} rollouts each", title_justify="left", box=None, padding=(0, 2))
     for column in ("mode", "requests/30 s", "candidate", "Pass", "Fail", "Inconclusive", "looks"):
         table.add_column(column)
@@ -29,12 +29,14 @@ def measure(*, runs: int, console: Console) -> dict[str, float]:
             for name, candidate in CANDIDATES.items():
                 tally = many(spec(sequential=mode == "sequential"), candidate, runs=runs, seed=7, requests=requests)
                 _row(table, mode, requests, name, tally)
-                wrong, what = (("Fail",), "failed") if name == "equal" else (("Pass",), "passed")
-                figures[f"{name}, {what}, {mode}, {requests}, %"] = 100 * tally.wilson(*wrong)[1]
+                wrong, what = ("Fail", "equal, but failed") if name == "equal" else ("Pass", "bad, but passed")
+                figure = f"{what}: {mode}, {requests} requests/30 s"
+                figures[figure] = max(figures.get(figure, 0.0), 100 * tally.wilson(wrong)[1])
     for name, candidate in AT_THE_BOUND.items():
         tally = many(spec(sequential=True), candidate, runs=runs, seed=11, requests=DENSE)
         _row(table, "sequential", DENSE, f"at the bound: {name}", tally)
-        figures[f"at the bound, {name}, failed, sequential, %"] = 100 * tally.wilson("Fail")[1]
+        figure = "at the bound, but failed: sequential"
+        figures[figure] = max(figures.get(figure, 0.0), 100 * tally.wilson("Fail")[1])
     console.print(table)
     return figures
 
