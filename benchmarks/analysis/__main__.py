@@ -19,7 +19,7 @@ DENSE = 3000
 
 
 def measure(*, runs: int, console: Console) -> dict[str, float]:
-    """Runs every scenario and gives rates of wrong verdicts: of the worst candidate the upper end of the 95 % interval."""
+    """Gives the rates of wrong verdicts: of the worst candidate, the upper end of the 95 % interval."""
     table = Table(title=f"{runs} rollouts each", title_justify="left", box=None, padding=(0, 2))
     for column in ("mode", "requests/30 s", "candidate", "Pass", "Fail", "Inconclusive", "looks"):
         table.add_column(column)
