@@ -54,13 +54,20 @@ class Pod:
                 raise RuntimeError(f"never {what}: {(self._folder / 'log').read_text()[-2000:]}")
             time.sleep(LOOK_SECONDS)
 
-    def says(self, line: str, *, times: int = 1) -> None:
-        """Waits until the log has said so often enough: a look at the metrics would hold up requests by itself."""
+    @contextmanager
+    def saying(self, line: str) -> Iterator[None]:
+        """Waits, after what is done inside, until the log says the line once more: a look at the metrics would hold up
+        requests by itself."""
+        before = self._said(line)
+        yield
         deadline = time.monotonic() + READY_SECONDS
-        while (self._folder / "log").read_text().count(f'"msg":"{line}"') < times:
+        while self._said(line) == before:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"never {line}: {(self._folder / 'log').read_text()[-2000:]}")
             time.sleep(LOOK_SECONDS)
+
+    def _said(self, line: str) -> int:
+        return (self._folder / "log").read_text().count(f'"msg":"{line}"')
 
     def metrics(self) -> str:
         """Gives the exposition; empty while nobody listens."""

@@ -25,7 +25,7 @@ The pod. Volumes as ever (`config` at CONFIG_DIR, `model` at MODEL_DIR: read-onl
     be served at its start, never because of another.
 Both fetch containers mount the token (projected volume at SERVICE_ACCOUNT_DIR: token, ca.crt, namespace), the store's
 credentials, and the Secrets that authorities name; `automountServiceAccountToken` is false for the pod. Their Role:
-    rules: [{apiGroups: [""], resources: [configmaps], resourceNames: [<cr>-active], verbs: [get, list, watch]}]
+    rules: [{apiGroups: [""], resources: [configmaps], resourceNames: [<cr>-active], verbs: [list, watch]}]
 and the NetworkPolicy must let them reach the API server.
 
 What a swap cannot change, because it is the process's and not the revision's: name, namespace, `access`, ports, image,

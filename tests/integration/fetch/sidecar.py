@@ -57,7 +57,7 @@ class Side:
             "apiGroups": [""],
             "resources": ["configmaps"],
             "resourceNames": [NAME],
-            "verbs": ["get", "list", "watch"],
+            "verbs": ["list", "watch"],
         }
         await self.api.apply(ROLES, {"apiVersion": RBAC, "kind": "Role", "metadata": where, "rules": [rule]})
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "demo"}

@@ -26,7 +26,7 @@ GRACE_SECONDS = 15.0
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 MAX_LINE = 4 * 1024**2
 """An event holds a whole ConfigMap, at most 1 MiB, escaped."""
-NOT_FOUND, GONE = 404, 410
+GONE = 410
 Object = dict[str, Any]
 
 
@@ -58,6 +58,11 @@ class Target:
         return cls(f"https://{host}:{port}", namespace, name, account)
 
     @property
+    def selector(self) -> str:
+        """Of the one object; without it a Role for one name would not do."""
+        return f"metadata.name={self.name}"
+
+    @property
     def path(self) -> str:
         """Of the collection."""
         return f"{self.server}/api/v1/namespaces/{self.namespace}/configmaps"
@@ -68,9 +73,8 @@ async def states(target: Target) -> AsyncGenerator[Object | None, None]:
     the connection does; whoever wants more calls again."""
     try:
         async with _session(target) as session:
-            found = await _read(session, target)
+            found, version = await _read(session, target)
             yield found
-            version = "" if found is None else found["metadata"]["resourceVersion"]
             async for event in _events(session, target, version):
                 yield event["object"] if event["type"] != "DELETED" else None
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError, KeyError) as error:
@@ -104,22 +108,21 @@ def _kept_alive(address: tuple[Any, ...]) -> socket.socket:
     return made
 
 
-async def _read(session: aiohttp.ClientSession, target: Target) -> Object | None:
+async def _read(session: aiohttp.ClientSession, target: Target) -> tuple[Object | None, str]:
+    """Gives the ConfigMap and the version of the collection. Its own version may be too old to watch from: what nobody
+    changes for minutes is forgotten by the API server, and a restart of that forgets all."""
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-    async with session.get(f"{target.path}/{target.name}", timeout=timeout) as answer:
+    async with session.get(target.path, params={"fieldSelector": target.selector}, timeout=timeout) as answer:
         body = await answer.text()
-        if answer.status == NOT_FOUND:
-            return None
         _check(answer.status, body)
-        found: Object = json.loads(body)
-        return found
+        listed: Object = json.loads(body)
+        return next(iter(listed["items"]), None), str(listed["metadata"]["resourceVersion"])
 
 
 async def _events(session: aiohttp.ClientSession, target: Target, version: str) -> AsyncIterator[Object]:
     seconds = int(_RANDOM.uniform(0.8, 1.2) * WATCH_SECONDS)
-    query = {"watch": "true", "fieldSelector": f"metadata.name={target.name}", "timeoutSeconds": str(seconds)}
-    if version:
-        query["resourceVersion"] = version
+    query = {"watch": "true", "fieldSelector": target.selector, "timeoutSeconds": str(seconds)}
+    query["resourceVersion"] = version
     timeout = aiohttp.ClientTimeout(total=seconds + GRACE_SECONDS, sock_connect=ANSWER_SECONDS)
     async with session.get(target.path, params=query, timeout=timeout) as answer:
         if answer.status != 200:

@@ -21,7 +21,8 @@ from sentinel_workloads.model_server.unservable import Unservable
 
 SECONDS = 600.0
 SMALL_BYTES = 4 << 20
-"""Files up to this size are read here: a process of its own takes a second of CPU to start."""
+"""Files up to this size are read here, in some 10 ms: a process of its own takes a second of CPU to start, which costs
+the requests more where there are but two."""
 MAX_SAID = 500
 NICENESS = 10
 """Requests come first where there is one CPU for all."""

@@ -78,31 +78,32 @@ class Loader:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._jobs = 0
+        self._usual = sys.getswitchinterval()
         self.crashes = Crashes()
 
     async def load(self, config: ServingConfig) -> Loaded:
         """Gives the model; raises Unservable, or TimeoutError after which the thread is given up."""
-        loop = asyncio.get_running_loop()
-        usual = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             async with asyncio.timeout(LOAD_SECONDS):
-                return await loop.run_in_executor(self._thread, self._load, config)
+                return await self.work(lambda: self._load(config))
         except TimeoutError:
             self.close()
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="load")
             raise TimeoutError(f"it was not loaded within {LOAD_SECONDS:g} s") from None
-        finally:
-            sys.setswitchinterval(usual)
 
     async def work(self, job: Callable[[], T]) -> T:
-        """Gives the result of another job in the same thread."""
-        usual = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_SECONDS)
+        """Gives the result of a job in the thread; while there is any, requests get the interpreter sooner."""
+        if not self._jobs:
+            self._usual = sys.getswitchinterval()
+            sys.setswitchinterval(SWITCH_SECONDS)
+        self._jobs += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, job)
         finally:
-            sys.setswitchinterval(usual)
+            self._jobs -= 1
+            if not self._jobs:
+                sys.setswitchinterval(self._usual)
 
     def close(self) -> None:
         """Lets go of the thread."""
