@@ -302,6 +302,8 @@ def test_both_protocols_list_every_revision(pod: Pod, server: ModelServer):
     pod.instruct("bbbb", "aaaa")
     server.until(lambda: answers(server) == "bbbb", "swapped")
     assert server.ask("/v2/models/demo/versions/1.1.0")[1]["versions"] == ["1.1.0"]
+    ready = {labels["revision"]: value for labels, value in server.series("sentinel_model_server_ready")}
+    assert ready == {"aaaa": 0, "bbbb": 1}, "nothing is told of the revision that the pod's template names"
     assert {labels["revision"]: v for labels, v in server.series("sentinel_model_server_active")} == {
         "aaaa": 0,
         "bbbb": 1,

@@ -144,6 +144,8 @@ class Server:
         if self._instruction is None or self._options.follow is None:
             self._service.activate(revision)
             return
+        if revision.name != self._config.revision:
+            self._service.metrics.disown(self._config.revision)
         self._fleet = Fleet(self._service, Loader(), instruction=self._instruction)
         self._fleet.adopt(revision)
         self._following = asyncio.create_task(self._fleet.run(self._options.follow))

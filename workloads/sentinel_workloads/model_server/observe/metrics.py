@@ -43,6 +43,12 @@ class Metrics(Collector):
             found = self._figures[key] = Figures(config, mirrored=mirrored)
         return found
 
+    def disown(self, revision: str) -> None:
+        """Says nothing more of the revision that the process was made for, when it serves another."""
+        self.loaded.discard(revision)
+        if not self._figures[revision, False].requests.counts and not self.in_flight_of(revision):
+            del self._figures[revision, False]
+
     def add(self, source: Source) -> None:
         """Has a source's metrics told too."""
         self._sources.append(source)
