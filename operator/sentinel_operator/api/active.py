@@ -30,7 +30,13 @@ and the NetworkPolicy must let them reach the API server.
 
 What a swap cannot change, because it is the process's and not the revision's: name, namespace, `access`, ports, image,
 resources, Secrets that are not mounted yet. For these the operator makes new pods. `limits` and `batching` are the
-revision's own, but the largest request and the drain, which stay those of CONFIG_DIR/serving.json.
+revision's own, but the largest request, its timeout and the drain, which stay those of CONFIG_DIR/serving.json. A name
+stands for one content: a revision that was verified is not looked at again under the same name. The volume and the
+server's memory must hold all the revisions that are named together; the server remembers in `tmp` what it was loading
+when it died, and after the second time says Failed, reason Crashed, in place of loading a candidate again.
+
+What the operator may rely on: a pod follows an instruction as far as it can when `instruction_serial` is its serial; it
+has swapped when `active` of that revision is 1. A swap of all pods is complete when both hold for every ready one.
 
 How an instruction is followed:
   - Every revision in `revisions` is fetched, verified, loaded and warmed, the active first. One that is named no longer
