@@ -130,6 +130,7 @@ class App:
         runtime.shut_down_queues()
         for name, work, seconds in (
             ("passes", runtime.drained(), self.settings.drain),
+            ("measurements", runtime.close(), _FLUSH),
             ("events", runtime.recorder.flushed(), _FLUSH),
         ):
             try:
