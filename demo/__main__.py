@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from demo import client, install, objectstore, report
+from demo.delivery import deliver_two
 from demo.install import NAMESPACE
 from demo.models.build import build
 from demo.portforward import port_forward
@@ -61,6 +62,11 @@ def run(stages: Stages, *, provider: str) -> None:
         _ask(cluster, artifacts, stages)
     with stages.stage("A tampered model, declared in place of the good one"):
         _tamper(cluster, store, artifacts, stages)
+    with stages.stage("A good version and a bad one, delivered as canaries under real requests"):
+        got = deliver_two(cluster, example=EXAMPLES / f"{FLOWS}.yaml", index=artifacts / "index.json", say=stages.say)
+        stages.say(f"{sum(got.versions.values()):,} answers by version: {dict(got.versions)}; {got.failed} failed")
+        if got.failed:
+            raise RuntimeError(f"requests were lost: {got.failures}")
     stages.console.print()
     stages.console.print(report.status_table(served))
     stages.console.print()
@@ -142,7 +148,7 @@ def _tamper(cluster: AnyCluster, store: install.Store, artifacts: Path, stages: 
     declared = declared.replace(f"{FLOWS}/1.0.0/", f"{prefix}/")
     without_digest = "\n".join(line for line in declared.splitlines() if not line.strip().startswith("digest: "))
     _apply(cluster, without_digest)
-    refused = install.await_condition(cluster, FLOWS, status="False", reasons=("SignatureInvalid",))
+    refused = install.await_condition(cluster, FLOWS, status="False", reasons=("RevisionRejected",))
     stages.say(f"[yellow]{install.ready_of(refused)['message']}[/]")
     with port_forward(cluster.kubectl_command, namespace=NAMESPACE, target=f"svc/{FLOWS}", ports=[8080]) as (http,):
         answer = client.predict(f"http://127.0.0.1:{http}", {"features": _samples(artifacts, FLOWS)[0]["features"]})

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import kopf
@@ -42,6 +43,11 @@ class Parts:
 
     reconcilers: Sequence[Reconciler[Any]]
     validators: Mapping[str, Validator] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """Gives the kinds that are reconciled."""
+        return [each.kind for each in self.reconcilers]
 
 
 PARTS = Parts(
@@ -80,8 +86,8 @@ class App:
         runtime = self.runtime = Runtime(access, self.parts.reconcilers, self._runtime_settings())
         certificate, server = self._webhook(runtime)
         self.admission = server
-        kinds = [each.kind for each in self.parts.reconcilers]
-        served = Served(runtime.api, kinds, rng=runtime.rng)
+        insights = watch.Insights()
+        served = Served(runtime.api, self.parts.kinds, found=partial(watch.notice, insights), rng=runtime.rng)
         checks = {"resources served": served.complete.is_set, "caches synced": lambda: runtime.synced}
         if server is not None:
             checks["webhook serving"] = server.serving.is_set
@@ -96,7 +102,7 @@ class App:
             supervisor.keep("webhook certificate", certificate.run())
         elector, workers = runtime.start(supervisor)
         kopf_stop = asyncio.Event()
-        shell = supervisor.start("kopf", self._shell(access, runtime, kinds, server, kopf_stop))
+        shell = supervisor.start("kopf", self._shell(access, runtime, insights, server, kopf_stop))
         self.serving.set()
         try:
             return await self._until_end(supervisor, runtime, elector, workers)
@@ -130,6 +136,7 @@ class App:
         runtime.shut_down_queues()
         for name, work, seconds in (
             ("passes", runtime.drained(), self.settings.drain),
+            ("measurements", runtime.close(), _FLUSH),
             ("events", runtime.recorder.flushed(), _FLUSH),
         ):
             try:
@@ -142,7 +149,7 @@ class App:
         self,
         access: Access,
         runtime: Runtime,
-        kinds: Sequence[Kind],
+        insights: watch.Insights,
         server: AdmissionServer | None,
         stop: asyncio.Event,
     ) -> None:
@@ -150,12 +157,12 @@ class App:
         lifecycle.login(registry, access)
         watch.register(registry, runtime.controllers.values())
         if server is not None:
-            admission.register(registry, kinds, self.parts.validators)
+            admission.register(registry, self.parts.kinds, self.parts.validators)
         ready = asyncio.Event()
         signals = asyncio.create_task(self._take_signals(ready))
         try:
             chosen = lifecycle.settings(runtime.rng, admission_server=server)
-            await lifecycle.run(registry, chosen, stop=stop, ready=ready)
+            await lifecycle.run(registry, chosen, insights, stop=stop, ready=ready)
         finally:
             signals.cancel()
         if not stop.is_set():
@@ -170,9 +177,7 @@ class App:
 
     def _webhook(self, runtime: Runtime) -> tuple[WebhookCertificate | None, AdmissionServer | None]:
         settings = self.settings
-        paths = [
-            admission.path_of(each.kind) for each in self.parts.reconcilers if each.kind.kind in self.parts.validators
-        ]
+        paths = [admission.path_of(kind) for kind in self.parts.kinds if kind.kind in self.parts.validators]
         if not settings.webhook or not paths:
             return None, None
         certificate = WebhookCertificate(

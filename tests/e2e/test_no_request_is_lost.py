@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 
+from demo.load import Load
 from devcluster.cluster import Cluster
 from devcluster.processes import run
-from tests.e2e.load import Load
 from tests.e2e.world import MODEL, Raw, World, eventually
 
 pytestmark = [
@@ -37,11 +37,11 @@ def load(apart: World, apart_cluster: Cluster) -> Iterator[Load]:
         clients.append(f"kept={apart_cluster.network.address(1)}:{GATEWAY_PORT}")
     apart.apply(_model(apart, apart_cluster, version="1.0.0"))
     apart.await_ready()
-    load = Load(apart, tuple(clients))
+    load = Load(apart.cluster, apart.namespace, MODEL, tuple(clients))
     # Beside the store: the other node is drained.
     load.start(node=_node_of(apart_cluster, "app.kubernetes.io/name=seaweedfs", "object-store"))
     yield load
-    apart.kubectl("delete", "pod", load.name, "--wait=false")
+    load.stop()
 
 
 @contextmanager

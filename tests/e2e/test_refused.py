@@ -145,7 +145,8 @@ def test_an_update_that_is_refused_leaves_the_former_serving(world: World) -> No
     world.apply(world.model(version="1.0.0"))
     before = world.await_ready()
     world.apply(world.model(version="2.0.0-truncated"))
-    refused = world.await_ready(status="False", reason="ModelUnreadable")
+    refused = world.await_ready(status="False", reason="RevisionRejected")
+    assert "spec.model" in condition(refused, "Ready")["message"]
     assert refused["status"]["stable"]["revision"] == before["status"]["stable"]["revision"]
     assert refused["status"]["readyReplicas"] == 1
     assert condition(refused, "Stalled")["status"] == "True"

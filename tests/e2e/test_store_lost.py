@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from demo import objectstore
-from tests.e2e.load import Load
+from demo.load import Load
 from tests.e2e.world import MODEL, Raw, World, condition, eventually
 
 STORE_PORT = 8333
@@ -57,7 +57,7 @@ def test_a_store_that_is_away_holds_up_new_pods_only_and_until_it_is_back(world:
     serving, starting = _model(world, road, name=MODEL), _model(world, road, name="starting")
     world.apply(serving)
     world.await_ready()
-    load = Load(world, (f"kept={MODEL}:8080", f"fresh={MODEL}:8080"))
+    load = Load(world.cluster, world.namespace, MODEL, (f"kept={MODEL}:8080", f"fresh={MODEL}:8080"))
     load.start()
 
     road.close()

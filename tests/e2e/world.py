@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
 from demo.install import Store
 from demo.models.artifact import Index
+from demo.waiting import eventually
 from devcluster.errors import DevclusterError
 from devcluster.paths import REPOSITORY
 from devcluster.providers import AnyCluster
 
 Raw = dict[str, Any]
-T = TypeVar("T")
 MODEL = "qos-flow-classifier"
 
 
@@ -40,6 +38,7 @@ class World:
         prefix = f"unsigned/{entry.path}" if unsigned else entry.path
         raw["spec"]["model"]["source"]["objectStore"]["uri"] = f"s3://models/{prefix}/"
         raw["spec"]["replicas"] = replicas
+        raw["spec"]["rollout"] = {"strategy": "RollingUpdate"}
         # Small, so that two cores hold many of them.
         raw["spec"]["pod"] = {"resources": {"requests": {"cpu": "20m", "memory": "64Mi"}}}
         return raw
@@ -89,19 +88,3 @@ class World:
 def condition(item: Raw, type_: str) -> Raw:
     """Gives a condition, empty when there is none."""
     return next((one for one in item.get("status", {}).get("conditions", ()) if one["type"] == type_), {})
-
-
-def eventually(look: Callable[[], T | None], *, within: float, otherwise: Callable[[], str] = str) -> T:
-    """Gives the first true outcome of looking; AssertionError with what `otherwise` says when the time is over.
-
-    It looks less and less often, down to once a second: each look is a kubectl, and the cluster has the same cores.
-    """
-    deadline, pause = time.monotonic() + within, 0.1
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within:.0f} s:\n{otherwise()}")
-        time.sleep(pause)
-        pause = min(1.0, 1.5 * pause)

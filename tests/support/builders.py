@@ -76,7 +76,7 @@ class ModelBuilder:
 
 
 def a_model(name: str = "fraud", namespace: str = "team-a") -> ModelBuilder:
-    """Gives a small valid SentryModel: an object-store artifact with a digest, one pod."""
+    """Gives a small valid SentryModel: an object-store artifact with a digest, one pod, replaced one by one."""
     return ModelBuilder(
         {
             "apiVersion": "sentinel.dev/v1alpha1",
@@ -88,6 +88,7 @@ def a_model(name: str = "fraud", namespace: str = "team-a") -> ModelBuilder:
                     "digest": DIGEST_1,
                     "source": {"objectStore": {"uri": "s3://models/fraud/1.0.0/"}},
                 },
+                "rollout": {"strategy": "RollingUpdate"},
             },
         }
     )
@@ -129,7 +130,8 @@ class PodBuilder:
 
     def ready(self, image: str = f"sentinel.dev/model-server@sha256:{'a' * 64}") -> PodBuilder:
         """Answers requests."""
-        fetched = self if "fetch" in self.init else self.scheduled().fetched()
+        ended = self.init.get("fetch", {}).get("state", {}).get("terminated", {})
+        fetched = self if ended.get("exitCode") == 0 else self.scheduled().fetched()
         server = {"state": {"running": {}}, "ready": True, "imageID": image}
         return replace(fetched, main={"server": server}, phase="Running")._with(Ready={"status": "True"})
 
@@ -166,6 +168,7 @@ class PodBuilder:
         replica_set = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{name}-abc", "controller": True}
         metadata = {
             "name": self.name,
+            "uid": f"uid-{self.name}",
             "namespace": self.deployment["metadata"]["namespace"],
             "labels": self.deployment["spec"]["template"]["metadata"]["labels"],
             "ownerReferences": [{**replica_set, "uid": f"rs-{name}"}],
@@ -177,6 +180,7 @@ class PodBuilder:
             "metadata": metadata,
             "status": {
                 "phase": self.phase,
+                "podIP": "10.0.0.7",
                 "conditions": [{"type": type_, **each} for type_, each in self.conditions.items()],
                 "initContainerStatuses": [{"name": name, **each} for name, each in self.init.items()],
                 "containerStatuses": [{"name": name, **each} for name, each in self.main.items()],

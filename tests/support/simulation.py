@@ -14,6 +14,7 @@ from typing import Any
 
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.serving import ExitCode
+from sentinel_operator.core.analysis.measurement import Measured
 from sentinel_operator.core.plan import Apply, Delete, Event, ObjectRef, Plan, Scale
 from sentinel_operator.core.sentrymodel.reconciler import SentryModelReconciler
 from tests.support.builders import NOW, ModelBuilder, PodBuilder, Raw, a_pod
@@ -49,8 +50,12 @@ class World:
     config_maps: dict[str, Raw] = field(default_factory=dict)
     config: SentinelConfigSpec = field(default_factory=SentinelConfigSpec)
     events: list[Event] = field(default_factory=list)
+    measured: Measured = field(default_factory=dict)
     status_writes: int = 0
     watched: Callable[[World], None] = lambda _: None
+    patience: float = 29.0
+    """`settle` lets time pass when nothing else happens and the next pass is due within so many seconds."""
+    next_pass: float | None = None
     _made: int = 0
 
     def __post_init__(self) -> None:
@@ -82,7 +87,7 @@ class World:
         references = {ref: self.config_maps.get(ref.name) for ref in self.reconciler.references(raw)}
         children = tuple(self.objects[key] for key in sorted(self.objects))
         pods = tuple(pod.builder.raw for pod in self.pods)
-        observed = self.reconciler.observe(raw, children, pods, references, self.config, self.now)
+        observed = self.reconciler.observe(raw, children, pods, references, self.config, self.now, self.measured)
         return self.reconciler.plan(observed)
 
     def execute(self, plan: Plan, *, steps: int | None = None) -> int:
@@ -97,7 +102,15 @@ class World:
         return writes
 
     def pass_once(self) -> int:
-        return self.execute(self.plan())
+        plan = self.plan()
+        # What is a long way off is not waited for, nor what only tests can measure.
+        soon = (
+            plan.requeue_after is not None
+            and plan.requeue_after <= self.patience
+            and not (plan.measure and plan.measure.tasks)
+        )
+        self.next_pass = plan.requeue_after if soon else None
+        return self.execute(plan)
 
     def _act(self, action: Apply | Scale | Delete) -> int:
         match action:
@@ -125,6 +138,7 @@ class World:
             intent["metadata"]["creationTimestamp"] = created.strftime("%Y-%m-%dT%H:%M:%SZ")
             if intent["kind"] == "Deployment":
                 intent["spec"].setdefault("replicas", 1)
+            self._count(intent)
             self.objects[key] = intent
             return 1
         if live["kind"] == "ConfigMap":
@@ -134,8 +148,17 @@ class World:
             assert live["spec"]["template"] == intent["spec"]["template"], "a template would be changed"
             after["spec"] = {**intent["spec"], "replicas": live["spec"]["replicas"]}
         changed = after != live
+        if changed:
+            self._count(after)
         self.objects[key] = after
         return int(changed)
+
+    def _count(self, raw: Raw) -> None:
+        """Gives the version that an API server would give to what it has written."""
+        self._made += 1
+        raw["metadata"] = {**raw["metadata"], "resourceVersion": str(self._made)}
+        if raw["kind"] == "HTTPRoute":
+            raw["metadata"]["generation"] = self._made
 
     def _write_status(self, plan: Plan) -> int:
         self.events.extend(plan.events)
@@ -169,6 +192,50 @@ class World:
         orphans = [pod for pod in self.pods if pod.revision not in wanted]
         self.pods = [pod for pod in self.pods if pod.revision in wanted]
         return acted + len(orphans)
+
+    def gateways_act(self) -> int:
+        """Takes every route as it is."""
+        acted = 0
+        for (kind, _), route in self.objects.items():
+            if kind == "HTTPRoute":
+                taken = {"type": "Accepted", "status": "True", "observedGeneration": route["metadata"]["generation"]}
+                parents = [{"parentRef": parent, "conditions": [taken]} for parent in route["spec"]["parentRefs"]]
+                acted += int(route.get("status") != {"parents": parents})
+                route["status"] = {"parents": parents}
+        return acted
+
+    def services_act(self) -> int:
+        """Publishes the ready pods that each Service selects."""
+        acted = self.gateways_act()
+        services = {name: each for (kind, name), each in self.objects.items() if kind == "Service"}
+        for name, service in services.items():
+            slice_ = self._slice(service)
+            acted += int(self.objects.get(("EndpointSlice", name)) != slice_)
+            self.objects["EndpointSlice", name] = slice_
+        for key in [key for key in self.objects if key[0] == "EndpointSlice" and key[1] not in services]:
+            del self.objects[key]
+            acted += 1
+        return acted
+
+    def _slice(self, service: Raw) -> Raw:
+        selector = service["spec"]["selector"].items()
+        pods = [pod.builder.raw for pod in self.pods if pod.ready]
+        chosen = [pod["metadata"]["name"] for pod in pods if selector <= pod["metadata"]["labels"].items()]
+        metadata = {
+            "name": service["metadata"]["name"],
+            "namespace": service["metadata"]["namespace"],
+            "labels": {**service["metadata"]["labels"], "kubernetes.io/service-name": service["metadata"]["name"]},
+            "ownerReferences": [{"kind": "Service", "uid": service["metadata"]["uid"], "controller": True}],
+        }
+        endpoints = [
+            {"conditions": {"ready": True}, "targetRef": {"kind": "Pod", "name": name}} for name in sorted(chosen)
+        ]
+        return {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": metadata,
+            "endpoints": endpoints,
+        }
 
     def kubelets_act(self, *, at_most: int = 1000) -> int:
         """Brings pods to what becomes of them. One that is ready has its artifact, and stays so."""
@@ -214,10 +281,12 @@ class World:
         for taken in range(rounds):
             acted = self.pass_once()
             self.watched(self)
-            acted += self.deployments_act() + self.autoscaler_acts(load) + self.kubelets_act()
+            acted += self.deployments_act() + self.autoscaler_acts(load) + self.kubelets_act() + self.services_act()
             self.watched(self)
-            if not acted:
+            if not acted and self.next_pass is None:
                 return taken
+            if not acted:
+                self.wait(self.next_pass or 0.0)
         raise AssertionError(f"no rest after {rounds} rounds: {self.replicas()}, {self.condition('Ready')}")
 
     def wait(self, seconds: float) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sentinel_operator.api.base import Model
-from sentinel_operator.api.fields import Duration, Label, OpenObject, Text, between, list_map
+from sentinel_operator.api.fields import Duration, Label, OpenObject, Text, between, list_atomic, list_map
 from sentinel_operator.api.pod import SecretKeyRef
 from sentinel_operator.api.rules import CEL, exactly_one, matching, rules
 
@@ -170,7 +170,7 @@ METRIC_RULES = rules(
     ),
     CEL(
         rule="!has(self.max) || !has(self.min) || self.min <= self.max",
-        message="must not be greater than max",
+        message="must be at most max",
         holds=lambda value: value.max is None or value.min is None or value.min <= value.max,
         field="min",
     ),
@@ -252,15 +252,15 @@ class AnalysisSpec(Model):
 class Evidence(Model):
     """What a sequential metric has counted so far: one number a bin for each revision."""
 
-    bins: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=64)]
-    canary: Annotated[list[float], Field(max_length=64)]
-    stable: Annotated[list[float], Field(max_length=64)]
+    bins: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=64), list_atomic()]
+    canary: Annotated[list[float], Field(max_length=64), list_atomic()]
+    stable: Annotated[list[float], Field(max_length=64), list_atomic()]
 
 
 class MetricStatus(Model):
     """Where one metric stands."""
 
-    name: Label
+    name: Annotated[str, Field(min_length=1, max_length=63)]
     verdict: Verdict = "Running"
     message: Text = ""
     value: float | None = None

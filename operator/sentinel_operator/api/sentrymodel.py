@@ -6,18 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from sentinel_operator.api.analysis import AnalysisStatus
 from sentinel_operator.api.artifact import ModelArtifact
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.conditions import Condition, Decision
 from sentinel_operator.api.fields import (
     AnnotationMap,
-    Duration,
     ImageName,
-    IntOrPercent,
     Name,
     OpenObject,
     ShortText,
-    Text,
     between,
     list_atomic,
     list_map,
@@ -31,6 +29,7 @@ from sentinel_operator.api.pod import (
     Disruption,
     Pod,
 )
+from sentinel_operator.api.rollout import ROLLOUT_SPEC_RULES, RevisionVerdict, RolloutProgress, RolloutSpec
 from sentinel_operator.api.rules import CEL, exactly_one, matching, required_when, rules
 
 Task = Literal["TextClassification", "TabularClassification", "Embedding", "Generic"]
@@ -204,29 +203,6 @@ class Routing(Model):
 ROUTING_RULES = rules(required_when("gateway", "provider", "Gateway"))
 
 
-class Rollout(Model):
-    """How a new revision takes over from the old."""
-
-    strategy: Literal["RollingUpdate"] = "RollingUpdate"
-    max_surge: IntOrPercent = "25%"
-    """Pods of the new revision beyond the wanted number (rounded up)."""
-    max_unavailable: IntOrPercent = 0
-    """Pods that may be missing from the wanted number on the way (rounded down)."""
-    progress_deadline: Duration = "10m"
-    """Without progress for this long the revision counts as failed; the old one goes on serving."""
-    revision_history_limit: Annotated[int, Field(ge=1, le=50)] = 10
-
-
-ROLLOUT_RULES = rules(
-    CEL(
-        rule="!(string(self.maxSurge) in ['0', '0%'] && string(self.maxUnavailable) in ['0', '0%'])",
-        message="must not be 0 when maxUnavailable is 0: no pod could ever be replaced",
-        holds=lambda value: not {str(value.max_surge), str(value.max_unavailable)} <= {"0", "0%"},
-        field="maxSurge",
-    )
-)
-
-
 class SentryModelSpec(Model):
     """A model served, and every new version delivered safely."""
 
@@ -241,7 +217,7 @@ class SentryModelSpec(Model):
     service: ServiceSpec = ServiceSpec()
     access: Access | None = None
     routing: Annotated[Routing, ROUTING_RULES] = Routing()
-    rollout: Annotated[Rollout, ROLLOUT_RULES] = Rollout()
+    rollout: Annotated[RolloutSpec, ROLLOUT_SPEC_RULES] = RolloutSpec()
     labels: ChildLabels | None = None
     """Put on every child (cost allocation)."""
     pod: Pod = Pod()
@@ -263,7 +239,7 @@ class RevisionStatus(Model):
     config_digest: str = ""
     ready_replicas: int = 0
     weight: int = 0
-    """Percent of the ready pods."""
+    """Percent of the requests, as observed."""
 
 
 class RevisionRecord(Model):
@@ -273,17 +249,19 @@ class RevisionRecord(Model):
     version: str = ""
     model_digest: str = ""
     created_at: str = ""
-    verdict: Literal["Pending", "Promoted", "Failed", "Superseded"] = "Pending"
+    verdict: RevisionVerdict = "Pending"
+    attempt: Annotated[int, Field(json_schema_extra={"format": "int32"})] = 0
+    """How often it has been delivered; spec.rollout.retry names the next one."""
+    reason: Annotated[str, Field(max_length=128)] = ""
     message: Annotated[str, Field(max_length=1024)] = ""
+    decided_at: str = ""
+    promoted_at: str = ""
 
 
-class RolloutStatus(Model):
+class RolloutStatus(RolloutProgress):
     """Where the delivery of the newest revision stands."""
 
-    message: Text = ""
-    started_at: str = ""
-    progressed_at: str = ""
-    """When the number of ready pods of the new revision last grew."""
+    analysis: AnalysisStatus | None = None
 
 
 class VerificationStatus(Model):

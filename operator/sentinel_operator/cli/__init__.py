@@ -1,1 +1,1 @@
-"""`kubectl sentinel`: what the objects say, in words that help; nothing in here changes a cluster."""
+"""`kubectl sentinel`: what the objects say, in words that help, and the verbs of a rollout, written into its spec."""

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from sentinel_operator.cli.outcome import Exit, Failed, Invalid
-
-if TYPE_CHECKING:
-    from sentinel_operator.cli.cluster import Where
+from sentinel_operator.cli.flags import Context, Kubeconfig, Namespace, end, span, where
+from sentinel_operator.cli.orders import add_orders
+from sentinel_operator.cli.outcome import Exit, Failed
 
 app = typer.Typer(
     name="sentinel",
-    help="Look at models: what serves, what it waits for, and what a declaration would become.",
-    epilog="Exit codes: 0 ok, 1 not ready, not there or invalid, 2 usage, 3 the API server could not be asked.",
+    help="Look at models and their rollouts, say how a rollout goes on, and see what a declaration would become.",
+    epilog="Exit codes: 0 ok, 1 the answer is no (not ready, not there, invalid, refused), 2 usage, "
+    "3 the API server could not be asked.",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -37,12 +36,7 @@ class Output(StrEnum):
     name = "name"
 
 
-Kubeconfig = Annotated[str | None, typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig to use.")]
-Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="The context of the kubeconfig to use.")]
-Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", metavar="NAME", help="The namespace; else that of the context.")
-]
-Object = Annotated[str, typer.Argument(metavar="KIND/NAME", help="Such as sm/fraud.", show_default=False)]
+Object = Annotated[str, typer.Argument(metavar="[KIND/]NAME", help="Such as fraud, or sm/fraud.", show_default=False)]
 
 
 @app.command(short_help="List objects.")
@@ -66,9 +60,9 @@ def get(
     def work() -> Exit:
         from sentinel_operator.cli.get import get as run  # noqa: PLC0415
 
-        return run(kind, _where(kubeconfig, context, namespace), everywhere=everywhere, output=output.value)
+        return run(kind, where(kubeconfig, context, namespace), everywhere=everywhere, output=output.value)
 
-    _end(work)
+    end(work)
 
 
 @app.command(short_help="Tell why an object is as it is.")
@@ -83,9 +77,9 @@ def describe(
     def work() -> Exit:
         from sentinel_operator.cli.describe import describe as run  # noqa: PLC0415
 
-        return run(target, _where(kubeconfig, context, namespace))
+        return run(target, where(kubeconfig, context, namespace))
 
-    _end(work)
+    end(work)
 
 
 @app.command(short_help="Follow an object while it changes.")
@@ -111,9 +105,9 @@ def watch(
     def work() -> Exit:
         from sentinel_operator.cli.watch import watch as run  # noqa: PLC0415
 
-        return run(target, _where(kubeconfig, context, namespace), until=until, timeout=_seconds(timeout))
+        return run(target, where(kubeconfig, context, namespace), until=until, timeout=span(timeout, flag="--timeout"))
 
-    _end(work)
+    end(work)
 
 
 @app.command(short_help="Show what a declaration would become, offline.")
@@ -142,7 +136,39 @@ def render(
         sys.stdout.write(as_yaml(*made))
         return Exit.OK
 
-    _end(work)
+    end(work)
+
+
+@app.command(short_help="Show what a change will do, offline or beside a cluster.")
+def plan(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="YAML or JSON.", show_default=False)],
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="live|FILE", help="What it changes: the cluster's, or a file's.", show_default=False),
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A SentinelConfig to assume.", show_default=False)
+    ] = None,
+    pod_start: Annotated[str, typer.Option(metavar="DURATION", help="How long a pod takes until it is ready.")] = "30s",
+    namespace: Namespace = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Show what a change will do: another revision or not and why, strategy, steps, peak of pods and GPUs, duration.
+
+    Needs a cluster for --against live only. Exits with 1 where something is wrong, and where the change would not be
+    delivered before somebody acts.
+    """
+
+    def work() -> Exit:
+        from sentinel_operator.cli.plan import Asked  # noqa: PLC0415
+        from sentinel_operator.cli.plan import plan as run  # noqa: PLC0415
+
+        start = span(pod_start, flag="--pod-start") or 0.0
+        asked = Asked(file=file, against=against, settings=config, pod_start=start)
+        return run(asked, where(kubeconfig, context, namespace))
+
+    end(work)
 
 
 @app.command(short_help="Print the digest of an artifact, offline.")
@@ -160,31 +186,10 @@ def digest(
             raise Failed(f"{path}: {error}", Exit.NOT_READY) from error
         return Exit.OK
 
-    _end(work)
+    end(work)
 
 
-def _where(kubeconfig: str | None, context: str | None, namespace: str | None) -> Where:
-    from sentinel_operator.cli.cluster import Where  # noqa: PLC0415
-
-    return Where(kubeconfig, context, namespace)
-
-
-def _seconds(duration: str | None) -> float | None:
-    from sentinel_operator.api.fields import seconds  # noqa: PLC0415
-
-    try:
-        return seconds(duration) if duration is not None else None
-    except ValueError as error:
-        raise Failed(f"--timeout {error}", Exit.USAGE) from error
-
-
-def _end(work: Callable[[], Exit]) -> NoReturn:
-    try:
-        code = work()
-    except Failed as failed:
-        print(failed if isinstance(failed, Invalid) else f"error: {failed}", file=sys.stderr)
-        code = failed.code
-    raise typer.Exit(int(code))
+add_orders(app)
 
 
 def main() -> None:

@@ -14,6 +14,15 @@ ADVICE: Mapping[str, str] = {
     "ProgressDeadlineExceeded": "see below what its pods say; declare a version that works, or the former one again.",
     "Suspended": "set spec.suspend to false to go on.",
     "ScaledToZero": "raise spec.replicas to serve.",
+    # what a delivery says
+    "Paused": "look at it, then: kubectl sentinel promote, abort, or (if spec.rollout.paused is set) resume.",
+    "RevisionRejected": "declare another version; to deliver this one again: kubectl sentinel retry.",
+    "RevisionAborted": "declare another version; to deliver this one again: kubectl sentinel retry.",
+    "AnalysisInconclusive": "look at the figures, then: kubectl sentinel promote or abort.",
+    "AnalysisError": "see why nothing could be measured; to go on without it: kubectl sentinel promote, else abort.",
+    "GateClosed": "open the gate; to go on without it: kubectl sentinel promote, else abort.",
+    "RevisionNotFound": "name a revision that the history has, or take it back: kubectl sentinel undo.",
+    "HotSwapImpossible": "set another spec.rollout.strategy.",
     # what fetch says
     "DigestMismatch": "find out who changed what lies in storage, or declare the digest of what you mean "
     "(kubectl sentinel digest PATH).",

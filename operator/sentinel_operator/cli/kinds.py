@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sentinel_operator.api.kinds import KINDS, Kind
+from sentinel_operator.api.kinds import KINDS, SENTRY_MODEL, Kind
 from sentinel_operator.cli.outcome import Exit, Failed
 
 
@@ -24,19 +24,29 @@ class Target:
 def kind_named(text: str) -> Kind:
     """Finds a kind by its plural, singular or short name, with or without the group."""
     for kind in KINDS:
-        full = {kind.plural, kind.kind.lower()}
-        if text.lower() in full | {f"{each}.{kind.group}" for each in full} | set(kind.short_names):
+        if text.lower() in _names(kind):
             return kind
     known = ", ".join(f"{kind.plural} ({', '.join(kind.short_names)})" for kind in KINDS)
     raise Failed(f"there is no kind {text!r}; there are {known}", Exit.USAGE)
 
 
 def target(text: str) -> Target:
-    """Reads KIND/NAME."""
+    """Reads KIND/NAME, or the NAME of a model."""
     kind, slash, name = text.partition("/")
+    if not slash and text and not _names_kind(text):
+        return Target(SENTRY_MODEL, text)
     if not slash or not name or "/" in name:
         raise Failed(f"{text!r} is not KIND/NAME, such as sm/fraud", Exit.USAGE)
     return Target(kind_named(kind), name)
+
+
+def _names_kind(text: str) -> bool:
+    return any(text.lower() in _names(kind) for kind in KINDS)
+
+
+def _names(kind: Kind) -> set[str]:
+    full = {kind.plural, kind.kind.lower()}
+    return full | {f"{each}.{kind.group}" for each in full} | set(kind.short_names)
 
 
 def selection(text: str | None) -> tuple[tuple[Kind, ...], str]:

@@ -40,23 +40,38 @@ class Declared:
 
 def render(file: str, *, settings: str | None, namespace: str | None) -> tuple[list[Manifest], list[str]]:
     """Gives the objects that would be made, and warnings; raises Failed with a line for each thing that is wrong."""
-    declared = _declared([*read(file), *(read(settings) if settings else ())], namespace=namespace or "default")
-    if not declared.models:
-        raise Invalid(f"{file}: holds no {SENTRY_MODEL.kind} of {API_VERSION}")
-    ours = [*declared.models, *([declared.config] if declared.config else [])]
-    verdicts = [(raw, judge(_KINDS[raw["kind"]], raw)) for raw in ours]
-    errors = [_told(raw, error, of=len(ours)) for raw, verdict in verdicts for error in verdict.errors]
-    if errors:
-        raise Invalid("\n".join(errors))
-    references = [(model, each) for model in declared.models for each in _references(model, declared.config_maps)]
-    if missing := [_told(model, each, of=len(ours)) for model, (each, absent) in references if not absent]:
-        raise Invalid("\n".join(missing))
+    declared, warnings = judged(declared_in(file, settings=settings, namespace=namespace), file=file)
+    absent = missing(declared)
     config = SentinelConfigSpec.model_validate((declared.config or {}).get("spec") or {})
     made = [
         child for model in declared.models for child in children_of(model, config, config_maps=declared.config_maps)
     ]
-    warnings = [_told(raw, warning, of=len(ours)) for raw, verdict in verdicts for warning in verdict.warnings]
-    return made, [*warnings, *(_told(model, each, of=len(ours)) for model, (each, _) in references)]
+    return made, [*warnings, *absent]
+
+
+def declared_in(file: str, *, settings: str | None, namespace: str | None) -> Declared:
+    """Reads what a file declares, and a SentinelConfig from another."""
+    return _declared([*read(file), *(read(settings) if settings else ())], namespace=namespace or "default")
+
+
+def judged(declared: Declared, *, file: str) -> tuple[Declared, list[str]]:
+    """Gives what was declared with warnings; raises Failed with a line for each thing that is wrong."""
+    if not declared.models:
+        raise Invalid(f"{file}: holds no {SENTRY_MODEL.kind} of {API_VERSION}")
+    ours = [*declared.models, *([declared.config] if declared.config else [])]
+    verdicts = [(raw, judge(_KINDS[raw["kind"]], raw)) for raw in ours]
+    if errors := [_told(raw, error, of=len(ours)) for raw, verdict in verdicts for error in verdict.errors]:
+        raise Invalid("\n".join(errors))
+    return declared, [_told(raw, warning, of=len(ours)) for raw, verdict in verdicts for warning in verdict.warnings]
+
+
+def missing(declared: Declared) -> list[str]:
+    """Gives what the ConfigMaps lack that are absent as a whole; raises Failed for a key that one lacks."""
+    ours = len(declared.models) + (declared.config is not None)
+    found = [(model, each) for model in declared.models for each in _references(model, declared.config_maps)]
+    if errors := [_told(model, said, of=ours) for model, (said, absent) in found if not absent]:
+        raise Invalid("\n".join(errors))
+    return [_told(model, said, of=ours) for model, (said, _) in found]
 
 
 def read(file: str) -> list[Manifest]:

@@ -16,6 +16,7 @@ from sentinel_operator.cli.events import event_lines
 from sentinel_operator.cli.grid import Cell, clean, grid, short, styled
 from sentinel_operator.cli.headline import headline
 from sentinel_operator.cli.pods import pod_lines
+from sentinel_operator.cli.progress import progress_lines
 from sentinel_operator.cli.standing import generations, standing, status_of
 from sentinel_operator.core.plan import Manifest
 
@@ -47,6 +48,7 @@ def story(gathered: Gathered, *, now: datetime) -> list[Text]:
     sections = {"Conditions": _conditions(status, now)}
     if raw["kind"] == SENTRY_MODEL.kind:
         sections |= {
+            "Rollout": progress_lines(raw, now=now),
             "Revisions": revision_lines(status),
             "Pods": pod_lines(gathered.pods or (), now=now),
             "Verification": _verification(status, now),
@@ -114,7 +116,7 @@ def _facts(sides: Sequence[RevisionStatus]) -> Iterator[tuple[str, list[str]]]:
     yield "image", [short(each.image_digest) for each in sides]
     yield "configuration", [short(each.config_digest) for each in sides]
     yield "ready pods", [str(each.ready_replicas) for each in sides]
-    yield "share of them", [f"{each.weight} %" for each in sides]
+    yield "requests", [f"{each.weight} %" for each in sides]
 
 
 def _verification(status: SentryModelStatus, now: datetime) -> list[Text]:
@@ -136,7 +138,7 @@ def _decision(status: SentryModelStatus, now: datetime) -> list[Text]:
 
 
 def _history(status: SentryModelStatus, now: datetime) -> list[Text]:
-    styles = {"Promoted": "green", "Failed": "red", "Pending": "yellow"}
+    styles = {"Promoted": "green", "Failed": "red", "Rejected": "red", "Aborted": "red", "Pending": "yellow"}
     rows = [
         (
             record.revision,

@@ -13,6 +13,7 @@ from sentinel_operator.cli.ages import span
 from sentinel_operator.cli.follow import Seen
 from sentinel_operator.cli.grid import clean, grid, short, styled
 from sentinel_operator.cli.headline import headline
+from sentinel_operator.cli.progress import progress_lines
 from sentinel_operator.cli.standing import standing, status_of, versions, wanted
 from sentinel_operator.cli.story import revision_lines
 from sentinel_operator.core.plan import Manifest
@@ -62,13 +63,17 @@ class View:
         raw, top = self.seen.raw, [Text(f"{self.label} is not there", "yellow")]
         if raw is not None:
             top = [styled(short(headline(raw)), standing(raw).style)]
-            revisions = revision_lines(status_of(raw)) if raw["kind"] == SENTRY_MODEL.kind else []
-            top += [Text(), *revisions] if revisions else []
+            if raw["kind"] == SENTRY_MODEL.kind:
+                top += _below(progress_lines(raw, now=now) or revision_lines(status_of(raw)))
         if self.seen.trouble:
             top.append(styled(f"This may be old: {self.seen.trouble}", "yellow"))
         told = [(f"{span((now - each.at).total_seconds())} ago", Text(each.text, each.style)) for each in self.changes]
         footer = [Text(), styled(self.footer, "dim")] if self.footer else []
         return [*top, Text(), Text("Changes", "bold"), *grid(told, indent=2), *footer]
+
+
+def _below(lines: list[Text]) -> list[Text]:
+    return [Text(), *lines] if lines else []
 
 
 def _change(raw: Manifest | None, at: datetime) -> Change:
@@ -77,5 +82,12 @@ def _change(raw: Manifest | None, at: datetime) -> Change:
     found = standing(raw)
     text = f"Ready={found.ready} {found.reason}"
     if raw["kind"] == SENTRY_MODEL.kind:
-        text += f" {status_of(raw).ready_replicas or 0}/{wanted(raw)} {versions(raw)}".rstrip()
+        text += f" {status_of(raw).ready_replicas or 0}/{wanted(raw)} {versions(raw)}".rstrip() + _share(raw)
     return Change(at, found.style, short(clean(f"{text}: {found.message}" if found.message else text)))
+
+
+def _share(raw: Manifest) -> str:
+    rollout = status_of(raw).rollout
+    if rollout is None or not rollout.candidate or rollout.strategy == "Initial":
+        return ""
+    return f" {rollout.weight}%"

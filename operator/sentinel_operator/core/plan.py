@@ -12,6 +12,9 @@ from typing import Any, Literal
 
 from typing_extensions import override
 
+from sentinel_operator.core.analysis.progress import Task
+from sentinel_operator.core.analysis.subject import Subject
+
 WORKLOAD_MANAGER = "sentinel-workload"
 SCALE_MANAGER = "sentinel-scale"
 STATUS_MANAGER = "sentinel-status"
@@ -107,6 +110,17 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Measuring:
+    """What should be measured now, outside of the pass. What comes of it is handed to later passes.
+
+    As long as an analysis runs there is one, be there anything due or not: without one, what was measured is forgotten.
+    """
+
+    subject: Subject
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The whole outcome of a pass. An empty plan is a pass that found nothing to do.
 
@@ -119,4 +133,5 @@ class Plan:
     delete: tuple[Delete, ...] = ()
     status: Manifest | None = None
     events: tuple[Event, ...] = ()
+    measure: Measuring | None = None
     requeue_after: float | None = None

@@ -6,11 +6,13 @@ from typing import Any
 
 from sentinel_operator.api.kinds import Column, Kind
 from sentinel_operator.api.rules import VALIDATIONS
+from sentinel_operator.crdgen.repetition import told_once
 from sentinel_operator.crdgen.schema import Schema, SchemaError, structural, without_defaults
 from sentinel_operator.crdgen.structure import problems, unbounded
 
 CATEGORY = "sentinel"
-MAX_BYTES = 256 * 1024  # of an annotation, hence of what client-side `kubectl apply` can remember
+MAX_BYTES = 150_000
+"""Two versions of that, as JSON, fit into an annotation (256 KiB): what client-side `kubectl apply` can remember."""
 LABELS = {"app.kubernetes.io/name": "sentinel-operator", "app.kubernetes.io/part-of": "sentinel"}
 _AGE = Column(name="Age", path=".metadata.creationTimestamp", type="date")
 
@@ -51,7 +53,7 @@ def definition(kind: Kind) -> dict[str, Any]:
 
 
 def _object_schema(kind: Kind) -> Schema:
-    spec, status = structural(kind.spec), without_defaults(structural(kind.status))
+    spec, status = told_once(structural(kind.spec), "spec"), without_defaults(structural(kind.status))
     # kstatus: an object that nobody has looked at is in progress, not ready.
     status["default"] = {"observedGeneration": -1}
     root: Schema = {

@@ -1,4 +1,4 @@
-"""Generated YAML that reads well: keys in one order, no anchors, the source named on top."""
+"""Generated YAML that reads well: keys in one order, a field a line, no anchors, the source named on top."""
 
 from __future__ import annotations
 
@@ -16,10 +16,25 @@ _SCHEMA_ORDER = (
 _SCHEMA_LAST = ("properties", "additionalProperties", "items")
 
 
+_LINE = 300
+"""Characters that a field without fields of its own may have to stand in one line: deep down, indentation is most of
+what a block would be."""
+_NEVER = 1_000_000
+
+
+class _Line(dict[str, Any]):
+    """A mapping that stands in one line."""
+
+
 class _Dumper(yaml.SafeDumper):
     @override
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+_Dumper.add_representer(
+    _Line, lambda dumper, line: dumper.represent_mapping("tag:yaml.org,2002:map", line.items(), flow_style=True)
+)
 
 
 def documents(objects: Iterable[Mapping[str, Any]]) -> str:
@@ -29,26 +44,39 @@ def documents(objects: Iterable[Mapping[str, Any]]) -> str:
 
 def document(value: Mapping[str, Any]) -> str:
     """Gives one object as YAML, schemas with their keywords in one order."""
-    return yaml.dump(_ordered(value), Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+    return _dump(_ordered(value), width=_NEVER if value.get("kind") == "CustomResourceDefinition" else 120)
 
 
-def _ordered(value: Any, *, schema: bool = False) -> Any:
+def _dump(value: Any, *, width: int) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=width, allow_unicode=True)
+
+
+def _ordered(value: Any) -> Any:
     if isinstance(value, list):
         return [_ordered(item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    if not schema:
-        return {key: _ordered(child, schema=key == "openAPIV3Schema") for key, child in value.items()}
+    return {key: _schema(child) if key == "openAPIV3Schema" else _ordered(child) for key, child in value.items()}
+
+
+def _schema(node: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    middle = sorted(value.keys() - {*_SCHEMA_ORDER, *_SCHEMA_LAST})
+    middle = sorted(node.keys() - {*_SCHEMA_ORDER, *_SCHEMA_LAST})
     for key in (*_SCHEMA_ORDER, *middle, *_SCHEMA_LAST):
-        if key not in value:
+        if key not in node:
             continue
-        child = value[key]
+        child = node[key]
         if key == "properties":
-            out[key] = {name: _ordered(each, schema=True) for name, each in child.items()}
+            out[key] = {name: _schema(each) for name, each in child.items()}
         elif key in _SCHEMA_LAST and isinstance(child, Mapping):
-            out[key] = _ordered(child, schema=True)
+            out[key] = _schema(child)
         else:
             out[key] = child
-    return out
+    return _in_one_line(out)
+
+
+def _in_one_line(node: dict[str, Any]) -> dict[str, Any]:
+    if "properties" in node or not all(isinstance(node[key], _Line) for key in _SCHEMA_LAST if key in node):
+        return node
+    line = _Line(node)
+    return line if len(_dump(line, width=_NEVER)) <= _LINE else node

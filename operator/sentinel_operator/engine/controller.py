@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.core.analysis.measurement import NOTHING, Measured, Measurement
+from sentinel_operator.core.analysis.progress import Task
+from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.core.plan import Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import Reconciler
 from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of
@@ -50,6 +53,19 @@ class PassMetrics(Protocol):
         """Counts one pass."""
 
 
+class Measuring(Protocol):
+    """Who takes measurements, and keeps them for the next pass."""
+
+    def want(self, subject: Subject, tasks: Sequence[Task]) -> bool:
+        """Starts what is not under way."""
+
+    def measured(self, uid: str, revision: str) -> Mapping[str, Measurement]:
+        """Gives the newest measurement of each metric."""
+
+    def forget(self, uid: str) -> None:
+        """Drops an object."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What a controller sees of the cluster: its objects, and the caches of everything they may own."""
@@ -86,11 +102,13 @@ class Controller:
         config: Callable[[], SentinelConfigSpec],
         now: Callable[[], datetime],
         metrics: PassMetrics,
+        measurer: Measuring,
         deadline: float = 60.0,
     ) -> None:
         self.reconciler, self.view, self.queue = reconciler, view, queue
         self._executor, self._references, self._config, self._now = executor, references, config, now
         self._metrics, self._deadline = metrics, deadline
+        self._measurer, self._measuring = measurer, set[str]()
         self._repeats: dict[Key, int] = {}
 
     @property
@@ -185,7 +203,9 @@ class Controller:
     async def _observe_plan_execute(self, key: Key, raw: Manifest) -> Result:
         children, pods = self.view.children_of(key)
         references = await self._references.read(key, self.reconciler.references(raw))
-        observed = self.reconciler.observe(raw, children, pods, references, self._config(), self._now())
+        observed = self.reconciler.observe(
+            raw, children, pods, references, self._config(), self._now(), self._measured(raw)
+        )
         plan = self.reconciler.plan(observed)
         try:
             writes = await self._executor.execute(raw, plan)
@@ -195,8 +215,22 @@ class Controller:
                 await self._report(raw, told)
             raise
         self.queue.forget(key)
+        self._measure(raw["metadata"]["uid"], plan)
         self._look_again(key, plan, writes)
         return Result.CHANGED if writes else Result.UNCHANGED
+
+    def _measured(self, raw: Manifest) -> Measured:
+        """Gives what was measured of the revision that is being delivered."""
+        candidate = ((raw.get("status") or {}).get("rollout") or {}).get("candidate", "")
+        return {candidate: self._measurer.measured(raw["metadata"]["uid"], candidate)} if candidate else NOTHING
+
+    def _measure(self, uid: str, plan: Plan) -> None:
+        if plan.measure is not None:
+            self._measurer.want(plan.measure.subject, plan.measure.tasks)
+            self._measuring.add(uid)
+        elif uid in self._measuring:
+            self._measuring.discard(uid)
+            self._measurer.forget(uid)
 
     async def _report(self, raw: Manifest, told: Plan) -> None:
         """Tells the user what went wrong; the failure itself is what counts for the queue."""

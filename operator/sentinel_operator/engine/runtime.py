@@ -26,6 +26,7 @@ from sentinel_operator.engine.executor import Executor
 from sentinel_operator.engine.informer import Informer
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.leader import Elector, LeaseSettings
+from sentinel_operator.engine.measure.measurer import Measurer
 from sentinel_operator.engine.metrics import Metrics
 from sentinel_operator.engine.queue import Lane, WorkQueue
 from sentinel_operator.engine.recorder import EventRecorder
@@ -67,6 +68,7 @@ class Runtime:
             self.leader_api, instance=settings.election.identity, metrics=self.metrics, clock=time.monotonic
         )
         self.informers: dict[Resource, Informer] = {}
+        self._measurers: list[Measurer] = []
         self._optional = {Resource.of_child(child) for each in reconcilers for child in each.children if child.optional}
         self._config_cache = ObjectCache()
         self.config = ConfigSource(self._config_cache, changed=self._config_changed)
@@ -104,6 +106,10 @@ class Runtime:
         """Hands out no more keys."""
         for controller in self.controllers.values():
             controller.queue.shut_down()
+
+    async def close(self) -> None:
+        """Ends measurements that are under way."""
+        await asyncio.gather(*(measurer.close() for measurer in self._measurers))
 
     async def drained(self) -> None:
         """Waits until no pass is under way. The caller bounds the time."""
@@ -167,6 +173,7 @@ class Runtime:
         return Controller(
             reconciler,
             view,
+            measurer=self._measurer(queue),
             queue=queue,
             executor=executor,
             references=References(self.api, self.table, clock=time.monotonic),
@@ -175,6 +182,12 @@ class Runtime:
             metrics=self.metrics,
             deadline=self.settings.pass_deadline,
         )
+
+    def _measurer(self, queue: WorkQueue[Key]) -> Measurer:
+        """A measurement that is there is news of its object."""
+        measurer = Measurer(changed=lambda subject: queue.add(Key(subject.namespace, subject.name)))
+        self._measurers.append(measurer)
+        return measurer
 
     def _informer(self, resource: Resource) -> Informer:
         if resource not in self.informers:

@@ -1,11 +1,11 @@
-"""Whether the API server serves our kinds: without their CRDs a replica is not ready."""
+"""Which of our kinds the API server serves: without their CRDs a replica is not ready."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from sentinel_operator.api.kinds import Kind
@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 _LOOK_EVERY = 60.0
 
+Found = Callable[[Mapping[Kind, Manifest]], Awaitable[None]]
+
 
 class PathReader(Protocol):
     """What is needed of the API client."""
@@ -26,10 +28,10 @@ class PathReader(Protocol):
 
 
 class Served:
-    """`complete` is set while every kind was served when last looked at."""
+    """`complete` is set while every kind was served when last looked at. `found` gets the APIResources of each look."""
 
-    def __init__(self, api: PathReader, kinds: Sequence[Kind], *, rng: random.Random) -> None:
-        self._api, self._kinds, self._rng = api, kinds, rng
+    def __init__(self, api: PathReader, kinds: Sequence[Kind], *, found: Found, rng: random.Random) -> None:
+        self._api, self._kinds, self._found, self._rng = api, kinds, found, rng
         self.complete = asyncio.Event()
 
     async def run(self) -> None:
@@ -37,26 +39,30 @@ class Served:
         backoff = Backoff(self._rng, cap=3.0)
         while True:
             try:
-                missing = await self._missing()
+                served = await self._served()
             except ApiError as error:  # says nothing about what is served
                 logger.warning("discovery: %s", error)
                 await asyncio.sleep(backoff.next())
                 continue
-            if missing:
+            if len(served) < len(self._kinds):
                 self.complete.clear()
-                logger.warning("not served: %s; apply the CRDs", ", ".join(missing))
-                await asyncio.sleep(backoff.next())
+                missing = ", ".join(kind.plural for kind in self._kinds if kind not in served)
+                logger.warning("not served: %s; apply the CRDs", missing)
+                pause = backoff.next()
             else:
                 self.complete.set()
                 backoff.reset()
-                await asyncio.sleep(_LOOK_EVERY * self._rng.uniform(0.8, 1.2))
+                pause = _LOOK_EVERY * self._rng.uniform(0.8, 1.2)
+            await self._found(served)
+            await asyncio.sleep(pause)
 
-    async def _missing(self) -> list[str]:
-        served: set[tuple[str, str]] = set()
+    async def _served(self) -> dict[Kind, Manifest]:
+        listed: dict[tuple[str, str], Manifest] = {}
         for api_version in {kind.api_version for kind in self._kinds}:
             try:
                 answer = await self._api.read_path(f"/apis/{api_version}")
             except NotFound:
                 continue
-            served.update((api_version, each["name"]) for each in answer.get("resources") or ())
-        return [kind.plural for kind in self._kinds if (kind.api_version, kind.plural) not in served]
+            listed |= {(api_version, each["name"]): each for each in answer.get("resources") or ()}
+        places = {kind: (kind.api_version, kind.plural) for kind in self._kinds}
+        return {kind: listed[place] for kind, place in places.items() if place in listed}

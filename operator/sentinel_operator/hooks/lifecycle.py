@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from sentinel_operator.api.base import GROUP
 from sentinel_operator.engine.access import Access
+from sentinel_operator.hooks.watch import Insights
 
 _EVENT_TASKS_LINGER = 0.2
 
@@ -91,6 +92,7 @@ def login(registry: kopf.OperatorRegistry, access: Access) -> None:
 async def run(
     registry: kopf.OperatorRegistry,
     chosen: kopf.OperatorSettings,
+    insights: Insights,
     *,
     stop: Any,
     ready: Any,
@@ -100,6 +102,7 @@ async def run(
     await kopf.operator(
         registry=registry,
         settings=chosen,
+        insights=insights,
         memo=Memo(),
         clusterwide=not namespaces,
         namespaces=namespaces,

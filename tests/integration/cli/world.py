@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+import signal
 import sys
 import uuid
 from dataclasses import dataclass, field
@@ -63,7 +64,16 @@ async def start(command: list[str], environment: dict[str, str]) -> Running:
     """Starts a program."""
     pipe = asyncio.subprocess.PIPE
     whole = {**os.environ, **environment}
-    return Running(await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=whole))
+    return Running(
+        await asyncio.create_subprocess_exec(
+            *command, stdout=pipe, stderr=pipe, env=whole, preexec_fn=_hears_interrupts
+        )
+    )
+
+
+def _hears_interrupts() -> None:
+    """A program that a shell starts in the background ignores them, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def run(command: list[str], environment: dict[str, str]) -> Done:

@@ -20,7 +20,7 @@ from sentinel_operator.api.kinds import KINDS, SENTRY_MODEL
 from sentinel_operator.api.serving import ServingConfig
 from sentinel_operator.app import PARTS
 from sentinel_operator.config import Settings
-from sentinel_operator.core.reconciler import ChildKind
+from sentinel_operator.core.reconciler import READ, ChildKind
 from sentinel_operator.core.sentrymodel.reconciler import CHILDREN
 from sentinel_operator.crdgen.webhooks import webhook_configuration
 from sentinel_operator.engine.metrics import Metrics
@@ -349,5 +349,6 @@ def test_what_is_scraped_is_there_to_be_scraped(built):
     assert admitted["ports"] == [{"port": endpoint["port"], "protocol": "TCP"}]
 
 
-def test_pods_are_the_only_ones_that_reconcilers_watch_without_owning():
-    assert {child.plural for child in CHILDREN if "create" not in child.verbs} == {"pods"}
+def test_what_kubernetes_makes_for_our_objects_is_only_read():
+    watched = {child.plural: child.verbs for child in CHILDREN if "create" not in child.verbs}
+    assert watched == {"pods": READ, "endpointslices": READ}

@@ -25,6 +25,7 @@ from tests.unit.crdgen.rule_cases import (
     refused,
     replaced,
     schema_of,
+    unserved,
 )
 
 pytestmark = pytest.mark.integration
@@ -62,7 +63,9 @@ def we_say(document: dict[str, Any]) -> set[tuple[str, str]]:
     return {(plain(error.field), error.message) for error in errors}
 
 
-@pytest.mark.parametrize("document", [*accepted(), *examples()], ids=lambda document: document["metadata"]["name"])
+@pytest.mark.parametrize(
+    "document", [*accepted(), *unserved(), *examples()], ids=lambda document: document["metadata"]["name"]
+)
 def test_accepted_objects_are_accepted(api: Client, namespace: str, document: dict[str, Any]):
     assert api_says(api, namespace, document) == set()
 
@@ -111,11 +114,12 @@ def _bounded(value: Any, schema: dict[str, Any], steps: Steps) -> Iterator[tuple
             child = schema.get("properties", {}).get(name) or schema.get("additionalProperties")
             if child:
                 yield from _bounded(item, child, (*steps, name))
-    if isinstance(value, list) and value and "items" in schema:
-        yield from _bounded(value[0], schema["items"], (*steps, 0))
+    if isinstance(value, list) and "items" in schema:
+        for index, item in enumerate(value):
+            yield from _bounded(item, schema["items"], (*steps, index))
 
 
-@pytest.mark.parametrize("document", accepted(), ids=lambda document: document["metadata"]["name"])
+@pytest.mark.parametrize("document", [*accepted(), *unserved()], ids=lambda document: document["metadata"]["name"])
 def test_bounds_types_and_choices_are_refused_in_the_same_words(api: Client, namespace: str, document: dict[str, Any]):
     tried = 0
     for steps, bad in bounded(document):
@@ -135,11 +139,11 @@ def required_fields(value: Any, schema: dict[str, Any], steps: Steps) -> Iterato
         yield (*steps, name)
     for name, item in value.items() if isinstance(value, dict) else ():
         yield from required_fields(item, schema.get("properties", {}).get(name, {}), (*steps, name))
-    if isinstance(value, list) and value:
-        yield from required_fields(value[0], schema.get("items", {}), (*steps, 0))
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        yield from required_fields(item, schema.get("items", {}), (*steps, index))
 
 
-@pytest.mark.parametrize("document", accepted(), ids=lambda document: document["metadata"]["name"])
+@pytest.mark.parametrize("document", [*accepted(), *unserved()], ids=lambda document: document["metadata"]["name"])
 def test_what_is_required_is_asked_for_in_the_same_words(api: Client, namespace: str, document: dict[str, Any]):
     for steps in required_fields(document["spec"], schema_of(kind_of(document))["properties"]["spec"], ("spec",)):
         *parents, last = steps

@@ -136,9 +136,13 @@ async def test_the_webhook_refuses_and_warns_and_its_certificate_is_kept_by_the_
         await world.api.delete(VALIDATING_WEBHOOKS, ref)
 
 
-async def test_a_replica_waits_for_its_crd_and_begins_when_that_comes(world: World) -> None:
+@pytest.mark.parametrize("events", ["seen", "missed"])
+async def test_a_replica_waits_for_its_crd_and_begins_when_that_comes(world: World, events: str) -> None:
     late = replace(TOY, group=f"{world.namespace}.sentinel.dev")
-    replica = await world.replica(await world.proxy(), kind=late)
+    proxy = await world.proxy()
+    if events == "missed":
+        proxy.block(lambda seen: seen.path.endswith("/customresourcedefinitions"))
+    replica = await world.replica(proxy, kind=late)
 
     async def serves() -> bool:
         return replica.app is not None and replica.app.serving.is_set()

@@ -14,9 +14,9 @@ from aiohttp import web
 from sentinel_operator.api.analysis import AnalysisSpec, AnalysisStatus
 from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.analysis.progress import Task, advance, begin, due
+from sentinel_operator.core.analysis.subject import Subject, Target
 from sentinel_operator.engine.measure.fetch import anywhere
 from sentinel_operator.engine.measure.measurer import Measurer
-from sentinel_operator.engine.measure.subject import Subject, Target
 
 DEADLINE = 30.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,7 +41,7 @@ class Bench:
     """One subject measured."""
 
     def __init__(self, *metrics: dict[str, Any], targets: tuple[Target, ...] = (), **measurer: Any) -> None:
-        self.news: list[str] = []
+        self.news: list[Subject] = []
         self.spec = AnalysisSpec.model_validate({"metrics": list(metrics)})
         self.subject = Subject(
             uid="u1", namespace="team", name="demo", canary="aaaa1111", stable="bbbb2222", targets=targets

@@ -12,9 +12,9 @@ from aiohttp import web
 
 from sentinel_operator.api.analysis import AnalysisStatus
 from sentinel_operator.core.analysis.progress import advance
+from sentinel_operator.core.analysis.subject import Target
 from sentinel_operator.engine.measure.fetch import anywhere
 from sentinel_operator.engine.measure.measurer import Measurer
-from sentinel_operator.engine.measure.subject import Target
 from tests.integration.measure.scene import Bench, bench, serving
 from tests.integration.model_server.process import ModelServer, lay_out, tabular
 from tests.support.eventually import eventually

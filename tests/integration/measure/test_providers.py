@@ -246,7 +246,7 @@ async def test_what_is_under_way_is_not_asked_again_and_what_is_there_is_not_eit
         assert on.measurer.want(on.subject, on.tasks())
         await asyncio.sleep(0.05)
         assert asked == 1
-        assert on.news == ["u1"]
+        assert [each.uid for each in on.news] == ["u1"]
 
 
 async def test_an_object_that_is_gone_is_forgotten_with_what_is_under_way():

@@ -4,7 +4,7 @@ import pytest
 
 from sentinel_operator.api.serving import ExitCode
 from sentinel_operator.cli.advice import ADVICE, BY_ITSELF, NOTHING, advice
-from sentinel_operator.core.sentrymodel import assess, faults, summary
+from sentinel_operator.core.sentrymodel import faults, summary
 
 FAILURES = {
     *(code.name for code in ExitCode if code is not ExitCode.Ok),
@@ -12,7 +12,7 @@ FAILURES = {
     summary.NAME_CONFLICT,
     summary.SUSPENDED,
     summary.SCALED_TO_ZERO,
-    assess.DEADLINE_EXCEEDED,
+    "ProgressDeadlineExceeded",
     faults.REFERENCE_NOT_FOUND,
 }
 

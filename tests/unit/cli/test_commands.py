@@ -42,7 +42,9 @@ def run(*words: str, stdin: str | None = None) -> Result:
 
 def test_help_names_every_command_and_the_exit_codes() -> None:
     text = run("--help").stdout
-    for word in ("get", "describe", "watch", "render", "digest", "Exit codes: 0 ok"):
+    reads = ("get", "describe", "watch", "plan", "render", "digest")
+    verbs = ("promote", "pause", "resume", "abort", "retry", "rollback", "undo")
+    for word in (*reads, *verbs, "Exit codes: 0 ok"):
         assert word in text
     assert run("-h").exit_code == 0
 
@@ -67,9 +69,15 @@ def test_help_loads_nothing_that_only_a_command_needs() -> None:
         ("get", "sm/a/b"),
         ("get", "-o", "toml"),
         ("describe",),
-        ("describe", "fraud"),
+        ("describe", "sm"),
         ("watch", "sm/fraud", "--until", "maybe=so"),
         ("watch", "sm/fraud", "--timeout", "soon"),
+        ("promote",),
+        ("promote", "sm/a/b"),
+        ("abort", "scfg/default"),
+        ("retry", "fraud", "--full"),
+        ("plan", "no-such-file.yaml"),
+        ("plan", "-", "--pod-start", "soon"),
         ("render", "no-such-file.yaml"),
         ("frobnicate",),
         (),
@@ -77,12 +85,18 @@ def test_help_loads_nothing_that_only_a_command_needs() -> None:
     ids=" ".join,
 )
 def test_usage_is_2(words: tuple[str, ...], unreachable: Path) -> None:
-    cluster = ("--kubeconfig", str(unreachable)) if words and words[0] in {"get", "describe", "watch"} else ()
+    cluster = (
+        ("--kubeconfig", str(unreachable))
+        if words and words[0] in {"get", "describe", "watch", "promote", "abort"}
+        else ()
+    )
     assert run(*words, *cluster).exit_code == 2
 
 
 @pytest.mark.parametrize(
-    "words", [("get",), ("describe", "sm/fraud"), ("watch", "sm/fraud", "--until", "ready")], ids=" ".join
+    "words",
+    [("get",), ("describe", "sm/fraud"), ("watch", "sm/fraud", "--until", "ready"), ("promote", "fraud")],
+    ids=" ".join,
 )
 def test_an_api_server_that_cannot_be_reached_is_3_and_says_what_to_check(
     words: tuple[str, ...], unreachable: Path

@@ -66,9 +66,10 @@ def test_selections() -> None:
     assert selection("sm")[1] == ""
     assert (selection("sm/fraud")[0][0].kind, selection("sm/fraud")[1]) == ("SentryModel", "fraud")
     assert target("sm/fraud").label == "sentrymodel/fraud"
+    assert target("fraud").label == "sentrymodel/fraud"
 
 
-@pytest.mark.parametrize("text", ["fraud", "sm/", "/fraud", "sm/a/b", "pods/fraud"])
+@pytest.mark.parametrize("text", ["sm", "sm/", "/fraud", "sm/a/b", "pods/fraud"])
 def test_a_target_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(Failed) as refused:
         target(text)

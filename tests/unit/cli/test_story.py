@@ -18,6 +18,17 @@ def test_the_whole_story(case: str) -> None:
 
 
 FIRST_LINES = {
+    "canary": ("Serving 1.0.0 with 4 pods and 2.0.0 with 1 pod; 4 wanted.", "step 1 of 7 (analysis)", "Nothing to do"),
+    "canary-paused": (
+        "Serving 1.0.0 with 4 pods and 2.0.0 with 1 pod; 4 wanted.",
+        "Waiting: Paused: ",
+        "kubectl sentinel promote",
+    ),
+    "canary-aborted": (
+        "Serving 1.0.0 with 4 of 4 pods.",
+        "Waiting for you: RevisionAborted: ",
+        "kubectl sentinel retry",
+    ),
     "unobserved": ("Not serving: 0 of 2 pods ready.", "Waiting: NotObserved: ", "look whether the operator runs"),
     "first-delivery": (
         "Serving 1.0.0 with 1 of 2 pods.",

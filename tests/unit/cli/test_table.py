@@ -21,7 +21,7 @@ def test_wide_adds_the_url_the_signer_and_the_message() -> None:
 def test_namespaces_come_first_and_kinds_are_named_where_several_follow() -> None:
     lines = printed(table(SENTRY_MODEL, MODELS[:1], now=NOW, namespaces=True, kinds=True)).splitlines()
     assert lines[0].split()[:2] == ["NAMESPACE", "NAME"]
-    assert lines[1].split()[:2] == ["team-a", "sentrymodel/failed-upgrade"]
+    assert lines[1].split()[:2] == ["team-a", f"sentrymodel/{CASES[0]}"]
 
 
 def test_other_kinds_show_the_columns_that_they_declare() -> None:

@@ -35,6 +35,16 @@ def test_the_picture_of_a_terminal_has_the_object_now_and_how_it_came_to_that() 
     assert text.endswith("\nWatching until Ready=True.\n")
 
 
+def test_while_a_rollout_runs_the_picture_is_of_it_and_a_line_has_its_share() -> None:
+    view = View("sentrymodel/fraud")
+    change = view.take(Seen(recorded("canary")), NOW)
+    assert change is not None
+    assert " Progressing 5/4 1.0.0 → 2.0.0 20%: revision be758d0f, step 1 of 7 (analysis)" in view.plain(change)
+    text = printed(view.lines(NOW))
+    assert "  ▸   1   analysis               1 beside 4 pods        for 60s of about 2m30s\n" in text
+    assert "  next       weight 50%, when the analysis passes, in about 90s\n" in text
+
+
 def test_a_lost_connection_is_told_once_and_what_was_seen_stays() -> None:
     view = View("sentrymodel/fraud")
     view.take(Seen(recorded("ready")), NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -57,16 +58,37 @@ def _occurrences(kind: Kind, schema: dict[str, Any], steps: tuple[str, ...]) -> 
             yield from _occurrences(kind, schema[keyword], (*steps, step))
 
 
+def fields(schema: dict[str, Any], steps: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yields the place of every field of a schema."""
+    for name, child in schema.get("properties", {}).items():
+        yield (*steps, name)
+        yield from fields(child, (*steps, name))
+    for keyword, step in (("items", "[]"), ("additionalProperties", "*")):
+        if keyword in schema:
+            yield from fields(schema[keyword], (*steps, step))
+
+
 @cache
 def accepted() -> tuple[dict[str, Any], ...]:
-    """Gives valid objects that between them use every field."""
-    return tuple(yaml.safe_load(path.read_text()) for path in sorted((DATA / "accepted").glob("*.yaml")))
+    """Gives valid objects that between them use every field that this version serves."""
+    return _documents("accepted")
+
+
+@cache
+def unserved() -> tuple[dict[str, Any], ...]:
+    """Gives objects that the schema accepts and that ask for what this version of the operator does not do."""
+    return _documents("unserved")
+
+
+def _documents(folder: str) -> tuple[dict[str, Any], ...]:
+    documents = (yaml.safe_load(path.read_text()) for path in sorted((DATA / folder).glob("*.yaml")))
+    return tuple(json.loads(json.dumps(document)) for document in documents)  # an alias becomes a value of its own
 
 
 @cache
 def examples() -> tuple[dict[str, Any], ...]:
     """Gives our objects among the examples that people are told to apply."""
-    files = sorted((DATA.parents[2] / "examples").glob("*.yaml"))
+    files = sorted((DATA.parents[2] / "examples").rglob("*.yaml"))
     documents = [document for path in files for document in yaml.safe_load_all(path.read_text())]
     return tuple(each for each in documents if each["kind"] in {kind.kind for kind in KINDS})
 
@@ -79,12 +101,14 @@ def refused_values() -> dict[str, list[Any]]:
 
 
 def places(occurrence: Occurrence) -> list[tuple[dict[str, Any], Steps]]:
-    """Gives where an accepted object has a value that the rule is about."""
-    found = []
-    for document in accepted():
-        if document["kind"] == occurrence.kind.kind:
-            found += [(document, steps) for steps in _concrete(document, occurrence.steps)]
-    return found
+    """Gives where a valid object has a value that the rule is about."""
+    return found(occurrence.kind, occurrence.steps)
+
+
+def found(kind: Kind, steps: tuple[str, ...]) -> list[tuple[dict[str, Any], Steps]]:
+    """Gives each valid object that has something at the place, and where."""
+    documents = (document for document in (*accepted(), *unserved()) if document["kind"] == kind.kind)
+    return [(document, concrete) for document in documents for concrete in _concrete(document, steps)]
 
 
 def _concrete(value: Any, steps: tuple[str, ...]) -> Iterator[Steps]:

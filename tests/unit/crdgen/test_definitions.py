@@ -12,6 +12,7 @@ from sentinel_operator.api.kinds import KINDS, SENTINEL_CONFIG, SENTRY_MODEL, Ki
 from sentinel_operator.api.rules import VALIDATIONS
 from sentinel_operator.crdgen.definition import MAX_BYTES, definition
 from sentinel_operator.crdgen.hygiene import POINTS, score
+from sentinel_operator.crdgen.repetition import bare
 from sentinel_operator.crdgen.schema import SchemaError
 from sentinel_operator.crdgen.text import documents
 
@@ -69,11 +70,17 @@ def test_every_list_says_how_it_is_merged(kind: Kind):
 
 
 @each_kind
-def test_every_block_says_what_it_is(kind: Kind):
+def test_every_block_says_what_it_is_or_stands_in_one_that_says_where_its_fields_are_described(kind: Kind):
     spec = version(kind)["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    for path, node in nodes(spec):
-        if "properties" in node:
-            assert node.get("description"), f"spec{path}"
+    blocks = {f"spec{path}": node for path, node in nodes(spec) if "properties" in node}
+    elsewhere = {path: node for path, node in blocks.items() if "Its fields: see " in node.get("description", "")}
+    for path, node in elsewhere.items():
+        described = blocks[node["description"].split("Its fields: see ")[1].rstrip(".")]
+        assert bare(described) == bare(node), path
+        assert described["properties"] != node["properties"], "it is described there"
+    for path, node in blocks.items():
+        if not any(path.startswith((f"{other}.", f"{other}[")) for other in elsewhere):
+            assert node.get("description"), path
             assert "\n" not in node["description"]
 
 

@@ -83,6 +83,13 @@ def test_the_reference_tells_of_defaults_bounds_and_rules():
     assert "**required**" in rows["`uri`"]
 
 
+def test_the_reference_sends_to_where_a_block_is_described():
+    text = files()[PurePosixPath("docs/reference/sentrymodel.md")]
+    described = "spec.rollout.canary.steps[].analysis"
+    assert text.count(f"Its fields: see [`{described}`](#specrolloutcanarystepsanalysis).") == 5
+    assert text.count("| `falseAbortRate` |") == 1
+
+
 def test_the_reference_has_every_field():
     text = files()[PurePosixPath("docs/reference/sentrymodel.md")]
     for name in SENTRY_MODEL.spec.model_json_schema(by_alias=True)["properties"]:

@@ -10,11 +10,24 @@ import celpy
 import pytest
 from pydantic import ValidationError
 
-from sentinel_operator.api.kinds import KINDS
+from sentinel_operator.api.kinds import KINDS, Kind
 from sentinel_operator.core.admission.errors import broken_rules, explain
+from sentinel_operator.core.admission.sentrymodel import read
 from sentinel_operator.core.admission.verdict import FieldError
 from tests.unit.crdgen import rule_cases
-from tests.unit.crdgen.rule_cases import Occurrence, accepted, at, examples, occurrences, places, refused, schema_of
+from tests.unit.crdgen.rule_cases import (
+    Occurrence,
+    accepted,
+    at,
+    examples,
+    fields,
+    found,
+    occurrences,
+    places,
+    refused,
+    schema_of,
+    unserved,
+)
 
 OCCURRENCES = tuple(occurrences())
 
@@ -41,7 +54,7 @@ def holds(rule: str, value: Any) -> bool:
 
 
 def defaulted(value: Any, schema: dict[str, Any]) -> Any:
-    """Fills in defaults as the API server does before it evaluates rules."""
+    """Fills in defaults as the API server does before it evaluates rules, for which a number is never an integer."""
     if isinstance(value, dict) and "properties" in schema:
         fields = schema["properties"]
         filled = {name: copy.deepcopy(field["default"]) for name, field in fields.items() if "default" in field}
@@ -50,15 +63,30 @@ def defaulted(value: Any, schema: dict[str, Any]) -> Any:
         return {name: defaulted(item, schema["additionalProperties"]) for name, item in value.items()}
     if isinstance(value, list):
         return [defaulted(item, schema["items"]) for item in value]
-    return value
+    return float(value) if schema.get("type") == "number" else value
 
 
-@pytest.mark.parametrize("document", [*accepted(), *examples()], ids=lambda document: document["metadata"]["name"])
+@pytest.mark.parametrize(
+    "document", [*accepted(), *unserved(), *examples()], ids=lambda document: document["metadata"]["name"]
+)
 def test_an_accepted_object_parses_and_survives_a_round_trip(document):
     assert verdict(document) == ()
     spec = next(kind for kind in KINDS if kind.kind == document["kind"]).spec
     parsed = spec.model_validate(document["spec"])
     assert spec.model_validate(parsed.model_dump(mode="json", by_alias=True, exclude_none=True)) == parsed
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_every_field_is_in_an_accepted_object(kind: Kind):
+    spec = schema_of(kind)["properties"]["spec"]
+    assert [".".join(steps) for steps in fields(spec, ("spec",)) if not found(kind, steps)] == []
+
+
+@pytest.mark.parametrize("document", unserved(), ids=lambda document: document["metadata"]["name"])
+def test_what_is_not_served_is_refused_with_nothing_but_that(document: dict[str, Any]):
+    _, errors = read(document)
+    assert errors
+    assert all("is not served by this version of the operator" in error.message for error in errors)
 
 
 @pytest.mark.parametrize("occurrence", OCCURRENCES, ids=str)

@@ -14,6 +14,7 @@ from sentinel_operator.api.sentrymodel import Feature, SentryModelSpec
 from sentinel_operator.core.admission.advice import advice
 from sentinel_operator.core.admission.errors import broken_rules, explain
 from sentinel_operator.core.admission.patterns import pattern_problem
+from sentinel_operator.core.admission.rollout import rollout_problems
 from sentinel_operator.core.admission.verdict import FieldError, Review, Verdict, member
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.sentrymodel.checks import problems
@@ -62,6 +63,7 @@ def _beyond_schema(spec: SentryModelSpec) -> Iterator[FieldError]:
     yield from _warmup(spec)
     yield from _resources(spec)
     yield from _volumes(spec)
+    yield from rollout_problems(spec.rollout)
 
 
 def _sizes(spec: SentryModelSpec) -> Iterator[FieldError]:

@@ -52,4 +52,5 @@ def settled_for(observed: Observed, routes: Routes) -> float:
     """Gives for how many seconds the data plane is known to have done just this; less than zero if it does not."""
     if not settled(observed, routes) or observed.state.settled_routing != mark(observed, routes):
         return -1.0
-    return observed.now - observed.state.settled_at
+    # It is remembered in whole seconds, rounded up, and so may lie just ahead.
+    return max(0.0, observed.now - observed.state.settled_at)

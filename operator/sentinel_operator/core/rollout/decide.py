@@ -71,6 +71,7 @@ def _begin(observed: Observed, begin: Begin) -> Decision:
         peak=observed.wanted,
     )
     how = "at once: it was promoted lately" if begin.fast else f"by {begin.strategy}"
+    how = "as the first" if begin.strategy == "Initial" else how
     inputs = {"stable": observed.state.stable, "attempt": str(begin.attempt), "strategy": begin.strategy}
     message = f"revision {begin.revision} is delivered {how}"
     return replace(

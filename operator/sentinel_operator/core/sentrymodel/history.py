@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from sentinel_operator.api.sentrymodel import RevisionRecord
-from sentinel_operator.core.conditions import rfc3339, truncated
+from sentinel_operator.core.conditions import rfc3339
 from sentinel_operator.core.plan import Delete, ObjectRef
 from sentinel_operator.core.sentrymodel.assess import Assessment, record_of
+from sentinel_operator.core.sentrymodel.memory import judged
 from sentinel_operator.core.sentrymodel.observe import DeploymentView, Observed
 from sentinel_operator.core.sentrymodel.revision import revision_of
 
-Verdict = Literal["Pending", "Promoted", "Failed", "Superseded"]
+REMEMBERED = 64
+_BARRED = frozenset({"Rejected", "Aborted"})
 
 
 def history(observed: Observed, assessment: Assessment) -> list[RevisionRecord]:
-    """Gives one record for each revision that is kept, the newest first."""
+    """Gives one record for each revision that is kept, and for those that must not come back, the newest first."""
     gone = {view.revision for view in _expired(observed, assessment)}
-    revisions = {*observed.deployments, *_current(assessment)} - gone
-    records = [_record(observed, assessment, revision) for revision in revisions]
-    return sorted(records, key=lambda record: (record.created_at, record.revision), reverse=True)
+    before = (observed.status.revisions or ()) if observed.status is not None else ()
+    barred = {record.revision for record in before if record.verdict in _BARRED}
+    found = {record.revision: record for record in assessment.decision.records}
+    revisions = ({*observed.deployments} - gone) | _current(assessment) | barred | {*found}
+    records = []
+    for revision in revisions:
+        record = _record(observed, assessment, revision)
+        records.append(judged(record, found[revision]) if revision in found else record)
+    return sorted(records, key=lambda record: (record.created_at, record.revision), reverse=True)[:REMEMBERED]
 
 
 def expired_objects(observed: Observed, assessment: Assessment) -> tuple[Delete, ...]:
@@ -39,8 +45,9 @@ def expired_objects(observed: Observed, assessment: Assessment) -> tuple[Delete,
 
 
 def _current(assessment: Assessment) -> set[str]:
-    target = assessment.target
-    return {revision for revision in (assessment.stable, target.id if target is not None else "") if revision}
+    target, state = assessment.target, assessment.decision.state
+    named = (state.stable, state.host, state.candidate, target.id if target is not None else "")
+    return {revision for revision in named if revision}
 
 
 def _expired(observed: Observed, assessment: Assessment) -> list[DeploymentView]:
@@ -54,28 +61,13 @@ def _expired(observed: Observed, assessment: Assessment) -> list[DeploymentView]
 
 
 def _record(observed: Observed, assessment: Assessment, revision: str) -> RevisionRecord:
-    target, found, before = assessment.target, observed.deployments.get(revision), record_of(observed, revision)
+    before = record_of(observed, revision)
+    target, found = assessment.target, observed.deployments.get(revision)
     known = target if target is not None and target.id == revision else found
-    verdict, message = _verdict(assessment, revision, before)
     created = (before.created_at if before is not None else "") or (found.created_at if found is not None else "")
-    return RevisionRecord(
-        revision=revision,
-        version=known.version if known is not None else "",
-        model_digest=known.model_digest if known is not None else "",
-        created_at=created or rfc3339(observed.now),
-        verdict=verdict,
-        message=message,
-    )
-
-
-def _verdict(assessment: Assessment, revision: str, before: RevisionRecord | None) -> tuple[Verdict, str]:
-    if revision == assessment.stable:
-        return "Promoted", ""
-    target, failure = assessment.target, assessment.failure
-    if target is not None and revision == target.id:
-        return ("Failed", truncated(f"{failure.reason}: {failure.message}")) if failure is not None else ("Pending", "")
-    if before is None:
-        return "Superseded", ""
-    if before.verdict == "Failed" or target is None:
-        return before.verdict, before.message
-    return "Superseded", ""
+    told = {
+        "version": known.version if known is not None else before.version if before is not None else "",
+        "model_digest": known.model_digest if known is not None else before.model_digest if before is not None else "",
+        "created_at": created or rfc3339(observed.now),
+    }
+    return (before or RevisionRecord(revision=revision)).model_copy(update=told)

@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import Gateway, SentryModelSpec
 from sentinel_operator.api.serving import GRPC_PORT, HTTP_PORT, METRICS_PORT
-from sentinel_operator.core.names import Owner
+from sentinel_operator.core.names import Owner, revision_name
 from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.rollout.routes import Routes
 
+PREVIEW_SUFFIX = "-preview"
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 
-def desired_service(spec: SentryModelSpec, *, owner: Owner) -> Manifest:
-    """Gives the Service before the ready pods of all revisions; metrics are not on it."""
+def desired_services(
+    spec: SentryModelSpec, *, owner: Owner, routes: Routes, first: str, revisions: Collection[str], preview: str = ""
+) -> list[Manifest]:
+    """Gives the Service that clients use, the one to look at a candidate, and, for a Gateway, one for each revision.
+
+    The first selects the pods of one revision, or of all where requests are shared among pods. Behind a Gateway it
+    follows the greater part of the requests. It is there from the beginning: `first` is what it will select.
+    """
+    chief = max(routes.weights, key=lambda each: each[1], default=(first, 0))[0]
+    everything = routes.shared or not chief
+    selector = owner.selector if everything else owner.revision_selector(chief)
+    public = _service(spec, owner, name=owner.name, selector=selector)
+    public["spec"]["type"] = spec.service.type
+    if spec.service.annotations:
+        public["metadata"]["annotations"] = spec.service.annotations
+    services = [public]
+    if preview:
+        name = f"{owner.name}{PREVIEW_SUFFIX}"
+        services.append(_service(spec, owner, name=name, selector=owner.revision_selector(preview)))
+    if spec.routing.provider == "Gateway":
+        for revision in sorted(revisions):
+            selector = owner.revision_selector(revision)
+            services.append(_service(spec, owner, name=revision_name(owner.name, revision), selector=selector))
+    return services
+
+
+def _service(spec: SentryModelSpec, owner: Owner, *, name: str, selector: dict[str, str]) -> Manifest:
+    """Metrics are not on it."""
     secure = _secure(spec)
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {
-            **_metadata(spec, owner, component="service"),
-            **({"annotations": spec.service.annotations} if spec.service.annotations else {}),
-        },
+        "metadata": {**_metadata(spec, owner, component="service"), "name": name},
         "spec": {
-            "type": spec.service.type,
-            "selector": owner.selector,
+            "type": "ClusterIP",
+            "selector": selector,
             "ports": [
                 {
                     "name": "http",
@@ -85,14 +112,24 @@ def desired_network_policy(spec: SentryModelSpec, config: SentinelConfigSpec, *,
     }
 
 
-def desired_route(spec: SentryModelSpec, *, owner: Owner) -> Manifest | None:
-    """Gives the HTTPRoute before the Service, where the Gateway API is asked for. A prefix is taken off again."""
+def desired_route(spec: SentryModelSpec, *, owner: Owner, routes: Routes) -> Manifest | None:
+    """Gives the HTTPRoute before the revisions' Services, where the Gateway API is asked for. A prefix is taken off
+    again."""
     gateway = spec.routing.gateway
-    if spec.routing.provider != "Gateway" or gateway is None:
+    if spec.routing.provider != "Gateway" or gateway is None or not routes.weights:
         return None
     rule: Manifest = {
         "matches": [{"path": {"type": "PathPrefix", "value": gateway.path_prefix}}],
-        "backendRefs": [{"group": "", "kind": "Service", "name": owner.name, "port": HTTP_PORT, "weight": 1}],
+        "backendRefs": [
+            {
+                "group": "",
+                "kind": "Service",
+                "name": revision_name(owner.name, revision),
+                "port": HTTP_PORT,
+                "weight": weight,
+            }
+            for revision, weight in routes.weights
+        ],
     }
     if gateway.path_prefix != "/":
         rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}

@@ -13,9 +13,11 @@ from pydantic import ValidationError
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec, SentryModelStatus
 from sentinel_operator.api.serving import Termination, Verification
+from sentinel_operator.core.analysis.measurement import Measured
 from sentinel_operator.core.conditions import parse_time
 from sentinel_operator.core.names import Owner, controller_uid
 from sentinel_operator.core.plan import Manifest, ObjectRef
+from sentinel_operator.core.sentrymodel.dataplane import DataPlane
 from sentinel_operator.core.sentrymodel.deployment import (
     CONFIG_DIGEST_ANNOTATION,
     MODEL_DIGEST_ANNOTATION,
@@ -26,6 +28,8 @@ from sentinel_operator.core.sentrymodel.references import Contents
 from sentinel_operator.core.sentrymodel.revision import revision_of
 from sentinel_operator.core.sentrymodel.volumes import FETCH, SERVER
 
+ENDPOINT_SLICE = "EndpointSlice"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodView:
@@ -34,6 +38,10 @@ class PodView:
     name: str
     revision: str
     ready: bool
+    uid: str = ""
+    address: str = ""
+    """Its IP address, empty before it has one."""
+    raw: Manifest = field(default_factory=dict, repr=False)
     fault: Fault | None = None
     verification: Verification | None = None
     image_digest: str = ""
@@ -70,10 +78,12 @@ class Observed:
     config: SentinelConfigSpec
     deployments: Mapping[str, DeploymentView] = field(default_factory=dict)
     pods: Mapping[str, tuple[PodView, ...]] = field(default_factory=dict)
+    data_plane: DataPlane = field(default_factory=DataPlane)
     children: tuple[Manifest, ...] = ()
     """Every object that the model controls, raw."""
     strangers: frozenset[tuple[str, str]] = frozenset()
     """Kind and name of objects with the model's labels that somebody else controls."""
+    measured: Measured = field(default_factory=dict)
     now: datetime
 
     def ready(self, revision: str) -> int:
@@ -100,7 +110,9 @@ def observe_children(
     """Parts the model's own children from what merely looks like them."""
     own = tuple(child for child in children if owner.owns(child))
     strangers = frozenset(
-        (child["kind"], child["metadata"]["name"]) for child in children if controller_uid(child) not in {"", owner.uid}
+        (child["kind"], child["metadata"]["name"])
+        for child in children
+        if controller_uid(child) not in {"", owner.uid} and child["kind"] != ENDPOINT_SLICE
     )
     return own, strangers
 
@@ -176,6 +188,9 @@ def _pod(pod: Manifest, field_of: FieldOf) -> PodView:
         name=str(pod["metadata"]["name"]),
         revision=revision_of(pod),
         ready=ready,
+        uid=str(pod["metadata"].get("uid", "")),
+        address=str(status.get("podIP") or ""),
+        raw=pod,
         fault=None if ready else pod_fault(pod, field_of=field_of),
         verification=_verification(status),
         image_digest=_image_digest(status) if ready else "",

@@ -9,10 +9,13 @@ from datetime import datetime
 from sentinel_operator.api.kinds import SENTRY_MODEL, Kind
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.analysis.measurement import NOTHING, Measured
 from sentinel_operator.core.names import Owner
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
-from sentinel_operator.core.reconciler import PODS, ChildKind
+from sentinel_operator.core.reconciler import PODS, READ, ChildKind
+from sentinel_operator.core.sentrymodel.dataplane import observe_data_plane
 from sentinel_operator.core.sentrymodel.observe import (
+    ENDPOINT_SLICE,
     Observed,
     observe_children,
     observe_deployments,
@@ -31,6 +34,7 @@ CHILDREN: tuple[ChildKind, ...] = (
     ChildKind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     ChildKind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
     ChildKind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    ChildKind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", verbs=READ),
     ChildKind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", optional=True),
     PODS,
 )
@@ -70,6 +74,7 @@ class SentryModelReconciler:
         references: Mapping[ObjectRef, Manifest | None],
         config: SentinelConfigSpec,
         now: datetime,
+        measured: Measured = NOTHING,
     ) -> Observed:
         """Freezes what is known into one value; an object that does not validate is an observation, not an error."""
         parsed, metadata = self._parse(raw), raw["metadata"]
@@ -88,8 +93,15 @@ class SentryModelReconciler:
             config=config,
             deployments=observe_deployments(own),
             pods=observe_pods(owner, pods, field_of=lambda name: _field_of(parsed.spec, name)),
+            data_plane=observe_data_plane(
+                owner,
+                own,
+                (child for child in children if child["kind"] == ENDPOINT_SLICE),
+                provider=parsed.spec.routing.provider if parsed.spec else "Service",
+            ),
             children=own,
             strangers=strangers,
+            measured=measured,
             now=now,
         )
 

@@ -9,6 +9,8 @@ from sentinel_operator.api.sentrymodel import RevisionStatus, RolloutStatus, Sen
 from sentinel_operator.core.conditions import Finding, conditions
 from sentinel_operator.core.names import as_selector
 from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.rollout.dataplane import observed_weight
+from sentinel_operator.core.rollout.record import progress
 from sentinel_operator.core.sentrymodel.assess import Assessment
 from sentinel_operator.core.sentrymodel.history import history
 from sentinel_operator.core.sentrymodel.network import url
@@ -28,16 +30,14 @@ def desired_status(
         _available(observed, assessment.wanted),
         *verification_findings(observed, assessment),
     )
-    coming = assessment.coming and assessment.target is not None
+    candidate = assessment.candidate
     return SentryModelStatus(
         observed_generation=observed.generation,
         phase=phase_of(summary, observed, assessment),
         stable=_revision_status(observed, assessment, assessment.stable) if assessment.stable else None,
-        canary=_revision_status(observed, assessment, assessment.target.id)
-        if coming and assessment.target is not None
-        else None,
+        canary=_revision_status(observed, assessment, candidate) if candidate else None,
         revisions=history(observed, assessment) or None,
-        rollout=_rollout(assessment, summary),
+        rollout=_rollout(assessment),
         url=url(assessment.spec, owner=observed.owner),
         replicas=_serving_pods(observed, assessment.stable),
         ready_replicas=total_ready(observed),
@@ -111,7 +111,6 @@ def _previous(observed: Observed) -> tuple[Condition, ...]:
 def _revision_status(observed: Observed, assessment: Assessment, revision: str) -> RevisionStatus:
     target, found = assessment.target, observed.deployments.get(revision)
     told = verified(observed, revision)
-    ready, total = observed.ready(revision), total_ready(observed)
     known = target if target is not None and target.id == revision else found
     declared = known.model_digest if known is not None else ""
     return RevisionStatus(
@@ -120,8 +119,8 @@ def _revision_status(observed: Observed, assessment: Assessment, revision: str) 
         model_digest=declared or (told.digest if told is not None else ""),
         image_digest=_image_digest(observed, revision),
         config_digest=known.config_digest if known is not None else "",
-        ready_replicas=ready,
-        weight=round(100 * ready / total) if total else 0,
+        ready_replicas=observed.ready(revision),
+        weight=observed_weight(assessment.view, revision),
     )
 
 
@@ -135,10 +134,11 @@ def _image_digest(observed: Observed, revision: str) -> str:
     )
 
 
-def _rollout(assessment: Assessment, summary: Summary) -> RolloutStatus | None:
-    if assessment.rollout is None:
+def _rollout(assessment: Assessment) -> RolloutStatus | None:
+    told = progress(assessment.decision)
+    if not (told.stable or told.candidate):
         return None
-    return assessment.rollout.model_copy(update={"message": summary.message[:1024]})
+    return RolloutStatus(**told.model_dump(by_alias=False), analysis=assessment.analysis)
 
 
 def _serving_pods(observed: Observed, stable: str) -> int:

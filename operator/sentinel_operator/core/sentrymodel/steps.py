@@ -11,7 +11,6 @@ from sentinel_operator.core.sentrymodel.assess import Assessment, assess
 from sentinel_operator.core.sentrymodel.desired import desired_children
 from sentinel_operator.core.sentrymodel.history import expired_objects
 from sentinel_operator.core.sentrymodel.observe import Observed
-from sentinel_operator.core.sentrymodel.replicas import replica_targets
 from sentinel_operator.core.sentrymodel.revision import Revision, desired_revision
 from sentinel_operator.core.sentrymodel.status import as_manifest, desired_status, undecided_status
 from sentinel_operator.core.sentrymodel.summary import INVALID_SPEC, NAME_CONFLICT, Summary, goes_on, summarize
@@ -32,8 +31,9 @@ def plan_for(observed: Observed) -> Plan:
         return _undecided(observed, Summary(INVALID_SPEC, observed.problem, stalled=True))
     assessment = _assess(observed, observed.spec)
     if observed.spec.suspend:
-        return _told(observed, assessment, summarize(observed, assessment), scaled={})
-    targets = replica_targets(observed, assessment)
+        frozen = assessment.frozen(clock=False)
+        return _told(observed, frozen, summarize(observed, frozen), scaled={})
+    targets = assessment.decision.replicas
     scaled = _scaled(observed, targets)
     told = _told(observed, assessment, summarize(observed, assessment), scaled=scaled)
     children = desired_children(observed, assessment, deploy=_deploys(observed, assessment, targets))
@@ -44,6 +44,7 @@ def plan_for(observed: Observed) -> Plan:
         delete=delete,
         status=told.status,
         events=told.events,
+        measure=assessment.judgement.measuring if assessment.judgement is not None else None,
         requeue_after=assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
     )
 
@@ -52,7 +53,7 @@ def plan_for_failure(observed: Observed, error: Failure) -> Plan | None:
     """Gives what to tell about a step that did not happen; None for what passes by itself."""
     if observed.spec is None or observed.deleting:
         return None
-    assessment = _assess(observed, observed.spec)
+    assessment = _assess(observed, observed.spec).frozen()
     tail = goes_on(observed, assessment)
     if error.terminal:
         summary = Summary(REJECTED, f"{error.ref}: {error.message}{tail}", stalled=True)

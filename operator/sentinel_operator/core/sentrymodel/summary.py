@@ -118,9 +118,9 @@ def _failed(observed: Observed, assessment: Assessment) -> Summary | None:
     if failure is None:
         return None
     told = failure.message
-    if assessment.coming and assessment.stable:
-        told = f"{target_label(assessment)} failed: {told}{goes_on(observed, assessment)}"
-    return Summary(failure.reason, told, stalled=True)
+    if assessment.coming and assessment.stable and not told.startswith("revision "):
+        told = f"{target_label(assessment)} failed: {told}"
+    return Summary(failure.reason, told + _meanwhile(observed, assessment), stalled=True)
 
 
 def _empty(_: Observed, assessment: Assessment) -> Summary | None:
@@ -135,17 +135,30 @@ def _complete(_: Observed, assessment: Assessment) -> Summary | None:
     return Summary(READY_REASON, f"{target_label(assessment)} serves with {_pods(assessment.ready)}", ready=True)
 
 
+def _held(observed: Observed, assessment: Assessment) -> Summary | None:
+    """A person, or somebody else's turn, is waited for; nothing is wrong."""
+    standing = assessment.decision.standing
+    if standing.phase not in {"Paused", "Waiting"}:
+        return None
+    return Summary(standing.reason, standing.message + _meanwhile(observed, assessment), reconciling=True)
+
+
 def _faulty(observed: Observed, assessment: Assessment) -> Summary | None:
     fault = assessment.fault
     if fault is None:
         return None
-    message = f"{fault.message} ({_progress(assessment)}){goes_on(observed, assessment) if assessment.coming else ''}"
+    message = f"{fault.message} ({_progress(assessment)}){_meanwhile(observed, assessment)}"
     return Summary(fault.reason, message, reconciling=True)
 
 
 def _progressing(observed: Observed, assessment: Assessment) -> Summary:
-    message = _progress(assessment) + (goes_on(observed, assessment) if assessment.coming else "")
-    return Summary(PROGRESSING, message, reconciling=True)
+    standing = assessment.decision.standing
+    told = standing.message if assessment.candidate and assessment.stable else _progress(assessment)
+    return Summary(PROGRESSING, told + _meanwhile(observed, assessment), reconciling=True)
+
+
+def _meanwhile(observed: Observed, assessment: Assessment) -> str:
+    return goes_on(observed, assessment) if assessment.coming else ""
 
 
 def _progress(assessment: Assessment) -> str:
@@ -163,5 +176,6 @@ CHECKS: tuple[Check, ...] = (
     _empty,  # nothing is wanted, so nothing can be wrong
     _failed,  # a person has to act
     _complete,  # as declared
+    _held,  # on its way, and somebody else has to act
     _faulty,  # on its way, and something is in it
 )

@@ -9,9 +9,10 @@ from sentinel_operator.api.conditions import READY, Decision
 from sentinel_operator.api.sentrymodel import SentryModelStatus
 from sentinel_operator.core.conditions import rfc3339, truncated
 from sentinel_operator.core.plan import Event
-from sentinel_operator.core.sentrymodel.assess import Assessment, record_of
+from sentinel_operator.core.rollout.decide import NEW_REVISION
+from sentinel_operator.core.sentrymodel.assess import Assessment
 from sentinel_operator.core.sentrymodel.observe import Observed
-from sentinel_operator.core.sentrymodel.summary import QUIET, stable_label, target_label
+from sentinel_operator.core.sentrymodel.summary import QUIET
 from sentinel_operator.core.sentrymodel.verification import MODEL_VERIFIED
 
 _INPUT_LIMIT = 256
@@ -19,12 +20,12 @@ _INPUT_LIMIT = 256
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that a pass decided: by which rule, from what, and with what result. `quiet`: a condition tells it."""
+    """One thing that a pass decided: by which rule, from what, and with what result."""
 
     rule: str
     inputs: Mapping[str, str]
     result: str
-    quiet: bool = False
+    warning: bool = False
 
 
 def changes(observed: Observed, assessment: Assessment, scaled: Mapping[str, tuple[int, int]]) -> tuple[Change, ...]:
@@ -49,28 +50,20 @@ def last_decision(observed: Observed, made: tuple[Change, ...]) -> Decision | No
 def events(before: SentryModelStatus | None, after: SentryModelStatus, made: tuple[Change, ...]) -> tuple[Event, ...]:
     """Gives an event for each decision, and for each condition that became something that a person should know."""
     return (
-        *(Event("Normal", change.rule, change.result) for change in made if not change.quiet),
+        *(Event("Warning" if change.warning else "Normal", change.rule, change.result) for change in made),
         *_verified(before, after),
-        *_failed(before, after),
+        *(event for event in _failed(before, after) if event.reason not in {change.rule for change in made}),
     )
 
 
 def _changes(observed: Observed, assessment: Assessment, scaled: Mapping[str, tuple[int, int]]) -> Iterator[Change]:
     if assessment.spec.suspend:
         return
-    if _is_new(observed, assessment):
-        target = assessment.target
-        digest = target.model_digest if target is not None else ""
-        inputs = {"generation": str(observed.generation), "modelDigest": digest}
-        yield Change("NewRevision", inputs, f"{target_label(assessment)} is declared")
+    made = [Change(each.rule, each.inputs, each.result, each.warning) for each in assessment.decision.transitions]
+    yield from (change for change in made if change.rule == NEW_REVISION)
     if scaled:
         yield _scaling(observed, assessment, scaled)
-    if assessment.promoted:
-        yield _promotion(observed, assessment)
-    elif assessment.failure is not None and _fails_now(observed, assessment):
-        inputs = {"ready": str(assessment.ready), "wanted": str(assessment.wanted)}
-        result = f"{target_label(assessment)} failed: {assessment.failure.message}"
-        yield Change(assessment.failure.reason, inputs, result, quiet=True)
+    yield from (change for change in made if change.rule != NEW_REVISION)
 
 
 def _is_last(change: Change, status: SentryModelStatus | None) -> bool:
@@ -79,39 +72,16 @@ def _is_last(change: Change, status: SentryModelStatus | None) -> bool:
     return last is not None and (last.rule, last.result) == (change.rule, truncated(change.result))
 
 
-def _is_new(observed: Observed, assessment: Assessment) -> bool:
-    status, target = observed.status, assessment.target
-    if target is None:
-        return False
-    if status is None:
-        return target.id not in observed.deployments
-    return target.id not in {each.revision for each in (status.stable, status.canary) if each is not None}
-
-
-def _fails_now(observed: Observed, assessment: Assessment) -> bool:
-    target = assessment.target
-    record = record_of(observed, target.id) if target is not None else None
-    return assessment.coming and (record is None or record.verdict != "Failed")
-
-
 def _scaling(observed: Observed, assessment: Assessment, scaled: Mapping[str, tuple[int, int]]) -> Change:
     up = any(after > before for before, after in scaled.values())
-    rollout = assessment.spec.rollout
     inputs = {"wanted": str(assessment.wanted)}
     for revision in sorted({*observed.deployments, *scaled}):
         if len(inputs) < 30:
             inputs[f"ready.{revision}"] = str(observed.ready(revision))
-    if assessment.coming:
-        inputs |= {"maxSurge": str(rollout.max_surge), "maxUnavailable": str(rollout.max_unavailable)}
+    if assessment.candidate:
+        inputs["step"] = str(assessment.decision.state.step)
     steps = ", ".join(f"{revision} {before}→{after}" for revision, (before, after) in sorted(scaled.items()))
     return Change("ScalingUp" if up else "ScalingDown", inputs, f"pods of revision {steps}")
-
-
-def _promotion(observed: Observed, assessment: Assessment) -> Change:
-    inputs = {"ready": str(assessment.ready), "wanted": str(assessment.wanted), "replaces": assessment.was_stable}
-    found = observed.deployments.get(assessment.was_stable)
-    former = f" in place of {assessment.was_stable}" if found is not None else ""
-    return Change("RevisionPromoted", inputs, f"{stable_label(observed, assessment)} serves{former}")
 
 
 def _verified(before: SentryModelStatus | None, after: SentryModelStatus) -> Iterator[Event]:

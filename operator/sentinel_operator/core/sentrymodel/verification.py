@@ -5,11 +5,12 @@ from __future__ import annotations
 from sentinel_operator.api.sentrymodel import VerificationStatus
 from sentinel_operator.api.serving import ExitCode, Verification
 from sentinel_operator.core.conditions import Finding
-from sentinel_operator.core.sentrymodel.assess import Assessment
+from sentinel_operator.core.sentrymodel.assess import Assessment, record_of
 from sentinel_operator.core.sentrymodel.observe import Observed, PodView
 
 MODEL_VERIFIED = "ModelVerified"
 ARTIFACT_FROM_CACHE = "ArtifactFromCache"
+_BAD = frozenset({"Failed", "Rejected"})
 _DISPROOFS = frozenset({ExitCode.DigestMismatch.name, ExitCode.SignatureInvalid.name})
 
 
@@ -41,9 +42,9 @@ def verification_findings(observed: Observed, assessment: Assessment) -> tuple[F
 
 
 def _model_verified(observed: Observed, assessment: Assessment) -> Finding:
-    failure, model = assessment.failure, assessment.spec.model
-    if failure is not None and failure.reason in _DISPROOFS:
-        return Finding(MODEL_VERIFIED, "False", failure.reason, failure.message)
+    disproof, model = _disproof(observed, assessment), assessment.spec.model
+    if disproof is not None:
+        return Finding(MODEL_VERIFIED, "False", *disproof)
     if model.digest is None and model.verify is None:
         return Finding(
             MODEL_VERIFIED, "Unknown", "NotRequested", "neither spec.model.digest nor spec.model.verify is set"
@@ -56,6 +57,19 @@ def _model_verified(observed: Observed, assessment: Assessment) -> Finding:
     if not told.authority:
         return Finding(MODEL_VERIFIED, "True", "DigestVerified", f"{told.digest}; no signature is asked for")
     return Finding(MODEL_VERIFIED, "True", "Verified", f"{told.digest}, signed by {told.authority} ({told.identity})")
+
+
+def _disproof(observed: Observed, assessment: Assessment) -> tuple[str, str] | None:
+    """Gives reason and message, where what the spec asks for is not what it should be."""
+    if assessment.fault is not None and assessment.fault.terminal and assessment.fault.reason in _DISPROOFS:
+        return assessment.fault.reason, assessment.fault.message
+    target = assessment.target
+    records = {each.revision: each for each in assessment.decision.records}
+    found = records.get(target.id) if target is not None else None
+    known = found or (record_of(observed, target.id) if target is not None else None)
+    if known is None or target is None or target.id == assessment.stable:
+        return None
+    return (known.reason, known.message) if known.verdict in _BAD and known.reason in _DISPROOFS else None
 
 
 def _remembered(observed: Observed, assessment: Assessment) -> Finding:

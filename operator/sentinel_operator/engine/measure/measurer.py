@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.analysis.progress import Task
+from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.core.analysis.window import contrast
 from sentinel_operator.engine.measure import prometheus, web
 from sentinel_operator.engine.measure.fault import CannotMeasure
@@ -17,7 +18,6 @@ from sentinel_operator.engine.measure.fetch import Allowed, Fetch, anywhere, is_
 from sentinel_operator.engine.measure.pods import PodMetrics
 from sentinel_operator.engine.measure.secrets import SecretReader, no_secrets
 from sentinel_operator.engine.measure.shelf import Place, Shelf
-from sentinel_operator.engine.measure.subject import Subject
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +27,12 @@ Work = Callable[[], Awaitable[None]]
 
 
 class Measurer:
-    """Owns the requests under way until closed. `changed` is called with an object's uid when there is news of it."""
+    """Owns the requests under way until closed. `changed` is called with the subject when there is news of it."""
 
     def __init__(
         self,
         *,
-        changed: Callable[[str], None],
+        changed: Callable[[Subject], None],
         read_secret: SecretReader = no_secrets,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         allowed: Allowed = is_public_or_cluster,
@@ -93,7 +93,7 @@ class Measurer:
             if self._under_way.get(_place(subject, task)) is running:
                 del self._under_way[_place(subject, task)]
         if not running.cancelled():
-            self._changed(subject.uid)
+            self._changed(subject)
 
     async def _run(self, subject: Subject, tasks: list[Task], work: Work) -> None:
         """Nothing that a provider does may reach the controller: what is not foreseen is a fault of ours, and said."""

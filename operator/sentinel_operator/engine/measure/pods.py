@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sentinel_operator.core.analysis.exposition import ExpositionError, read
+from sentinel_operator.core.analysis.subject import Subject, Target
 from sentinel_operator.core.analysis.window import Seen, Snapshot
 from sentinel_operator.engine.measure.fault import CannotMeasure
 from sentinel_operator.engine.measure.fetch import Fetch
-from sentinel_operator.engine.measure.subject import Subject, Target
 
 PODS_PER_REVISION = 64
 """Of more, these are asked: always the same ones, so that a pod is compared with itself."""

@@ -9,10 +9,10 @@ import orjson
 
 from sentinel_operator.api.analysis import Prometheus
 from sentinel_operator.api.fields import seconds
+from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.engine.measure.fault import CannotMeasure, quoted
 from sentinel_operator.engine.measure.fetch import Fetch
 from sentinel_operator.engine.measure.secrets import SecretReader, authorization
-from sentinel_operator.engine.measure.subject import Subject
 
 _LIMIT = 1024 * 1024
 _STATUSES = frozenset({200, 400, 422, 503})  # each with the reason in the same JSON

@@ -12,10 +12,10 @@ import orjson
 from sentinel_operator.api.analysis import Web
 from sentinel_operator.api.fields import seconds
 from sentinel_operator.core.analysis.jsonpath import PathError, values_at
+from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.engine.measure.fault import CannotMeasure
 from sentinel_operator.engine.measure.fetch import Fetch
 from sentinel_operator.engine.measure.secrets import SecretReader, headers
-from sentinel_operator.engine.measure.subject import Subject
 
 _LIMIT = 64 * 1024
 _KINDS: Mapping[type, str] = {str: "text", dict: "an object", list: "a list", type(None): "null"}

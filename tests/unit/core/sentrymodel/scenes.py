@@ -25,6 +25,8 @@ def with_pods(world: World, arrange) -> World:
     for pod in world.pods:
         if not pod.ready:
             pod.builder = arrange(a_pod(pod.builder.deployment, pod.builder.name))
+            pod.ready = pod.builder.conditions.get("Ready", {}).get("status") == "True"
+    world.services_act()
     world.pass_once()
     return world
 
@@ -42,8 +44,8 @@ def served(replicas: int = 3) -> World:
 
 def new_version(world: World, arrange) -> World:
     world.edit(a_model().with_replicas(3).with_version("2.0.0", DIGEST_2))
-    world.pass_once()
-    world.deployments_act()
+    while not world.deployments_act():
+        world.pass_once()
     return with_pods(world, arrange)
 
 
@@ -67,7 +69,7 @@ def full() -> World:
 
 
 def kinds(world: World) -> set[str]:
-    return {kind for kind, _ in world.objects}
+    return {kind for kind, _ in world.objects} - {"EndpointSlice"}
 
 
 def observed(world: World):

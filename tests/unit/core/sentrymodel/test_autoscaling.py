@@ -43,7 +43,7 @@ def test_beside_an_autoscaler_the_new_version_grows_whole_before_anything_is_tak
 
 def test_beside_an_autoscaler_a_version_that_fails_costs_a_surge_and_no_more():
     world = serving(v(1).with_autoscaling(4, 8))
-    world.fate = lambda version: ExitCode.SchemaMismatch if version == "2.0.0" else None
+    world.fate = lambda version: ExitCode.NotFound if version == "2.0.0" else None
     world.edit(v(2).with_autoscaling(4, 8))
     world.settle()
     assert world.replicas() == {"1.0.0": 4, "2.0.0": 1}

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sentinel_operator.api.serving import ExitCode
 from sentinel_operator.core.plan import Scale
-from sentinel_operator.core.sentrymodel.rolling import bounds
+from sentinel_operator.core.rollout.arithmetic import bounds
 from tests.support.builders import ModelBuilder, a_model
 from tests.support.simulation import World
 

@@ -8,32 +8,51 @@ import pytest
 
 from sentinel_operator.api.sentrymodel import SentryModelStatus
 from sentinel_operator.api.serving import ExitCode
-from tests.support.builders import a_model
+from tests.support.builders import DIGEST_2, a_model
 from tests.support.simulation import World
 from tests.unit.core.sentrymodel.scenes import new_version, served, summary, with_pods
 
 
 def test_a_refused_version_stalls_and_says_that_the_former_one_serves():
     world = new_version(served(), lambda pod: pod.refused(ExitCode.DigestMismatch, "wanted x, found y"))
-    assert summary(world) == ("DigestMismatch", "False", "False", "True")
-    stable, canary = world.status["stable"]["revision"], world.status["canary"]["revision"]
-    assert world.condition("Ready")["message"] == (
-        f"revision {canary} (2.0.0) failed: spec.model.digest: wanted x, found y; "
-        f"revision {stable} (1.0.0) goes on serving"
-    )
+    assert summary(world) == ("RevisionRejected", "False", "False", "True")
+    revisions = {each["version"]: each["revision"] for each in world.status["revisions"]}
+    message = world.condition("Ready")["message"]
+    assert message.startswith(f"revision {revisions['2.0.0']}: spec.model.digest: wanted x, found y")
+    assert message.endswith(f"; revision {revisions['1.0.0']} (1.0.0) goes on serving")
+    assert "canary" not in world.status
     assert world.condition("Available")["status"] == "True"
     assert world.condition("ModelVerified")["status"] == "False"
     assert (world.status["replicas"], world.status["readyReplicas"]) == (3, 3)
     verdicts = {each["version"]: each["verdict"] for each in world.status["revisions"]}
-    assert verdicts == {"1.0.0": "Promoted", "2.0.0": "Failed"}
+    assert verdicts == {"1.0.0": "Promoted", "2.0.0": "Rejected"}
     assert world.phase == "Stalled"
 
 
 def test_a_failure_is_not_forgotten_while_its_pods_are_replaced():
-    world = new_version(served(), lambda pod: pod.refused(ExitCode.SignatureInvalid, "unsigned"))
-    before = world.status
+    world = new_version(served(), lambda pod: pod.refused(ExitCode.NotFound, "not there"))
+    assert summary(world) == ("NotFound", "False", "False", "True")
     with_pods(world, lambda pod: pod)
-    assert world.status == before
+    assert summary(world)[0] in {"NotFound", "Progressing"}
+
+
+def test_a_rejected_version_is_not_delivered_again_by_being_applied_again():
+    world = new_version(served(), lambda pod: pod.refused(ExitCode.SignatureInvalid, "unsigned"))
+    world.settle()
+    assert world.replicas() == {"1.0.0": 3}
+    world.edit(a_model().with_replicas(3))
+    world.settle()
+    assert summary(world)[0] == "Ready"
+    world.edit(a_model().with_replicas(3).with_version("2.0.0", DIGEST_2))
+    world.settle()
+    assert summary(world) == ("RevisionRejected", "False", "False", "True")
+    assert world.replicas() == {"1.0.0": 3}
+    rejected = next(each for each in world.status["revisions"] if each["verdict"] == "Rejected")
+    retry = {"revision": rejected["revision"], "attempt": rejected["attempt"] + 1}
+    world.edit(a_model().with_replicas(3).with_version("2.0.0", DIGEST_2).with_rollout(retry=retry))
+    world.settle()
+    assert world.replicas() == {"2.0.0": 3}
+    assert summary(world)[0] == "Ready"
 
 
 def test_a_failure_ends_when_a_pod_gets_ready_after_all():

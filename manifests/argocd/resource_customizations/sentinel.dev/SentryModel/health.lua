@@ -26,6 +26,9 @@ end
 if obj.status.phase == "Degraded" then
   return { status = "Degraded", message = ready.message or ready.reason }
 end
+if obj.status.rollout ~= nil and obj.status.rollout.phase == "Paused" then
+  return { status = "Suspended", message = ready.message or "the rollout waits for a person" }
+end
 if reconciling.status == "True" then
   return { status = "Progressing", message = reconciling.message or reconciling.reason }
 end

@@ -1,4 +1,4 @@
-"""A pod that asks a model without pause, and what it got."""
+"""A pod that asks a model without pause, by its Service as any client does, and what it got."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from demo.waiting import eventually
 from devcluster import images
-from tests.e2e.world import MODEL, Raw, World, eventually
+from devcluster.providers import AnyCluster
 
 PORT = 8000
-_PROGRAM = Path(__file__).with_name("client.py")
+_PROGRAM = Path(__file__).with_name("client_pod.py")
 _PYTHON = "/opt/venv/bin/python"
 _RESTRICTED = {
     "runAsNonRoot": True,
@@ -52,24 +54,26 @@ class Tally:
 class Load:
     """The client pod of a world."""
 
-    world: World
+    cluster: AnyCluster
+    namespace: str
+    model: str
     clients: tuple[str, ...]
-    """Kinds of connection and their addresses, as tests/e2e/client.py takes them."""
-    model: str = MODEL
+    """Kinds of connection and their addresses, as client_pod.py takes them."""
     name: str = "client"
 
     def start(self, *, node: str = "") -> None:
         """Makes the pod, on the node if one is named, and returns when every client has had answers."""
-        config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": self.name}}
-        self.world.apply({**config, "data": {"client.py": _PROGRAM.read_text()}}, self._pod(node))
-        self.world.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=60s")
+        metadata = {"name": self.name, "namespace": self.namespace}
+        program = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+        self.cluster.apply([{**program, "data": {"client.py": _PROGRAM.read_text()}}, self._pod(node)])
+        self._kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=60s")
         everyone = set(self.clients)
         eventually(lambda: set(self.tally().clients) == everyone, within=60, otherwise=lambda: str(self.tally()))
 
     def tally(self) -> Tally:
         """Asks the pod by way of the API server."""
-        path = f"/api/v1/namespaces/{self.world.namespace}/pods/{self.name}:{PORT}/proxy/"
-        return Tally.read(self.world.cluster.kubectl("get", "--raw", path))
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{self.name}:{PORT}/proxy/"
+        return Tally.read(self.cluster.kubectl("get", "--raw", path))
 
     def tally_at(self, address: str) -> Tally:
         """Asks the pod itself, where the machine reaches it."""
@@ -78,7 +82,11 @@ class Load:
 
     def address(self) -> str:
         """Gives the pod's address."""
-        return str(self.world.get("pod", self.name)["status"]["podIP"])
+        return self._kubectl("get", "pod", self.name, "--output=jsonpath={.status.podIP}")
+
+    def stop(self) -> None:
+        """Removes the pod without waiting for its end."""
+        self._kubectl("delete", "pod", self.name, "--wait=false")
 
     def await_only(self, version: str, *, within: float = 60.0) -> None:
         """Waits until answers come from that version alone."""
@@ -90,7 +98,10 @@ class Load:
 
         eventually(look, within=within, otherwise=lambda: f"{last[-1].since(last[-2])}")
 
-    def _pod(self, node: str) -> Raw:
+    def _kubectl(self, *words: str) -> str:
+        return self.cluster.kubectl(f"--namespace={self.namespace}", *words)
+
+    def _pod(self, node: str) -> dict[str, Any]:
         container = {
             "name": "client",
             "image": images.IMAGES["model-server"].reference,
@@ -108,7 +119,12 @@ class Load:
             "volumes": [{"name": "program", "configMap": {"name": self.name}}],
             **({"nodeSelector": {"kubernetes.io/hostname": node}} if node else {}),
         }
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name}, "spec": spec}
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": spec,
+        }
 
 
 def _added(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
