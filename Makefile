@@ -47,7 +47,7 @@ prepare: $(LOCKED)
 	@$(BIN)/python -m demo.models build --out build/models
 
 test: check prepare  ## Every test, on real components
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --reruns 1 --reruns-delay 3 --cluster $(CLUSTER) $(TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cluster $(CLUSTER) $(TESTS)
 
 check: $(LOCKED)  ## Style, types, layers, generated files
 	@$(BIN)/ruff check .

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import kopf
-
 from kopf._cogs.structs import references
 
 from sentinel_operator.api.kinds import Kind

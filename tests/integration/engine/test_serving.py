@@ -13,6 +13,7 @@ from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.engine.errors import Terminal
 from sentinel_operator.engine.resources import CRDS, SECRETS, VALIDATING_WEBHOOKS, Resource
 from tests.support.eventually import eventually
+from tests.support.faultproxy import Seen
 from tests.support.replica import Replica
 from tests.support.toy import TOY, crd, toy
 from tests.support.toyworld import World, wanted
@@ -136,25 +137,31 @@ async def test_the_webhook_refuses_and_warns_and_its_certificate_is_kept_by_the_
         await world.api.delete(VALIDATING_WEBHOOKS, ref)
 
 
+def lists_crds(seen: Seen) -> bool:
+    """Tells what kopf asks once its first discovery is done."""
+    return seen.path.endswith("/customresourcedefinitions")
+
+
 @pytest.mark.parametrize("events", ["seen", "missed"])
 async def test_a_replica_waits_for_its_crd_and_begins_when_that_comes(world: World, events: str) -> None:
     late = replace(TOY, group=f"{world.namespace}.sentinel.dev")
     proxy = await world.proxy()
     if events == "missed":
-        proxy.block(lambda seen: seen.path.endswith("/customresourcedefinitions"))
+        proxy.block(lists_crds)
     replica = await world.replica(proxy, kind=late)
 
-    async def serves() -> bool:
-        return replica.app is not None and replica.app.serving.is_set()
+    async def discovered() -> bool:
+        return any(lists_crds(request) for request in proxy.log)
 
-    await eventually(serves)
+    await eventually(discovered)
     assert "failed resources served" in (await get(replica, "/readyz"))[1]
     await world.api.apply(CRDS, crd(late))
     try:
 
+        toys = Resource.of_kind(late)
+
         async def made() -> bool:
-            made = toy(world.namespace, "bear", late)
-            return bool(await world.api.apply(Resource.of_kind(late), made, field_manager="user"))
+            return bool(await world.api.apply(toys, toy(world.namespace, "bear", late), field_manager="user"))
 
         await eventually(made)
 
@@ -163,5 +170,11 @@ async def test_a_replica_waits_for_its_crd_and_begins_when_that_comes(world: Wor
             return (await get(replica, "/readyz"))[0] == 200
 
         await eventually(ready)
+        await world.api.apply(toys, toy(world.namespace, "wolf", late), field_manager="user")
+
+        async def watched() -> bool:
+            return set(await world.children("wolf")) == wanted("wolf", "red")
+
+        await eventually(watched)
     finally:
         await world.api.delete(CRDS, ObjectRef.of(crd(late)))
