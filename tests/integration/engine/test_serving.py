@@ -157,7 +157,6 @@ async def test_a_replica_waits_for_its_crd_and_begins_when_that_comes(world: Wor
     assert "failed resources served" in (await get(replica, "/readyz"))[1]
     await world.api.apply(CRDS, crd(late))
     try:
-
         toys = Resource.of_kind(late)
 
         async def made() -> bool:
