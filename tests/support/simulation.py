@@ -14,7 +14,7 @@ from typing import Any
 
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.serving import ExitCode
-from sentinel_operator.core.analysis.measurement import Measured
+from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Apply, Delete, Event, ObjectRef, Plan, Scale
 from sentinel_operator.core.sentrymodel.reconciler import SentryModelReconciler
 from tests.support.builders import NOW, ModelBuilder, PodBuilder, Raw, a_pod
@@ -50,7 +50,7 @@ class World:
     config_maps: dict[str, Raw] = field(default_factory=dict)
     config: SentinelConfigSpec = field(default_factory=SentinelConfigSpec)
     events: list[Event] = field(default_factory=list)
-    measured: Measured = field(default_factory=dict)
+    outside: Outside = NOTHING
     status_writes: int = 0
     watched: Callable[[World], None] = lambda _: None
     patience: float = 29.0
@@ -87,7 +87,7 @@ class World:
         references = {ref: self.config_maps.get(ref.name) for ref in self.reconciler.references(raw)}
         children = tuple(self.objects[key] for key in sorted(self.objects))
         pods = tuple(pod.builder.raw for pod in self.pods)
-        observed = self.reconciler.observe(raw, children, pods, references, self.config, self.now, self.measured)
+        observed = self.reconciler.observe(raw, children, pods, references, self.config, self.now, self.outside)
         return self.reconciler.plan(observed)
 
     def execute(self, plan: Plan, *, steps: int | None = None) -> int:

@@ -18,7 +18,7 @@ from sentinel_operator.api.base import Model
 from sentinel_operator.api.kinds import Kind
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.admission.verdict import FieldError, Review, Verdict
-from sentinel_operator.core.analysis.measurement import NOTHING, Measured
+from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Apply, Delete, Event, Failure, Manifest, ObjectRef, Plan, Scale
 from sentinel_operator.core.reconciler import PODS, ChildKind
 
@@ -124,7 +124,7 @@ class ToyReconciler:
         references: Mapping[ObjectRef, Manifest | None],
         config: SentinelConfigSpec,
         now: datetime,
-        measured: Measured = NOTHING,
+        outside: Outside = NOTHING,
     ) -> Observed:
         try:
             spec: ToySpec | str = ToySpec.model_validate(raw.get("spec", {}))

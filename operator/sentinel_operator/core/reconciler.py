@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from sentinel_operator.api.kinds import Kind
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
-from sentinel_operator.core.analysis.measurement import NOTHING, Measured
+from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
 
 READ = ("get", "list", "watch")
@@ -67,7 +67,7 @@ class Reconciler(Protocol[ObservedT]):
         references: Mapping[ObjectRef, Manifest | None],
         config: SentinelConfigSpec,
         now: datetime,
-        measured: Measured = NOTHING,
+        outside: Outside = NOTHING,
     ) -> ObservedT:
         """Freezes what is known into one value; an object that does not validate is an observation, not an error."""
 

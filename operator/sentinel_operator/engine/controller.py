@@ -12,9 +12,10 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
-from sentinel_operator.core.analysis.measurement import NOTHING, Measured, Measurement
+from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.analysis.progress import Task
 from sentinel_operator.core.analysis.subject import Subject
+from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import Reconciler
 from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of
@@ -204,7 +205,7 @@ class Controller:
         children, pods = self.view.children_of(key)
         references = await self._references.read(key, self.reconciler.references(raw))
         observed = self.reconciler.observe(
-            raw, children, pods, references, self._config(), self._now(), self._measured(raw)
+            raw, children, pods, references, self._config(), self._now(), self._outside(raw)
         )
         plan = self.reconciler.plan(observed)
         try:
@@ -219,10 +220,12 @@ class Controller:
         self._look_again(key, plan, writes)
         return Result.CHANGED if writes else Result.UNCHANGED
 
-    def _measured(self, raw: Manifest) -> Measured:
-        """Gives what was measured of the revision that is being delivered."""
+    def _outside(self, raw: Manifest) -> Outside:
+        """Gives what is known beside the objects of the revision that is being delivered."""
         candidate = ((raw.get("status") or {}).get("rollout") or {}).get("candidate", "")
-        return {candidate: self._measurer.measured(raw["metadata"]["uid"], candidate)} if candidate else NOTHING
+        if not candidate:
+            return NOTHING
+        return Outside(measured={candidate: self._measurer.measured(raw["metadata"]["uid"], candidate)})
 
     def _measure(self, uid: str, plan: Plan) -> None:
         if plan.measure is not None:

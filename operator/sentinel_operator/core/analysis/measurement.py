@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,11 +23,6 @@ class Measurement:
     """Nothing was counted yet: a time to count in begins at `at`."""
     note: str = ""
     """What the number alone does not say."""
-
-
-Measured = Mapping[str, Mapping[str, Measurement]]
-"""The newest measurement of each metric, by revision and metric."""
-NOTHING: Measured = {}
 
 
 def stamp(moment: datetime) -> str:

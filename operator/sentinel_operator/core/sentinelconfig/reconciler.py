@@ -9,7 +9,7 @@ from sentinel_operator.api.kinds import SENTINEL_CONFIG, Kind
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.admission.sentinelconfig import read
 from sentinel_operator.core.admission.verdict import Verdict
-from sentinel_operator.core.analysis.measurement import NOTHING, Measured
+from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import ChildKind
 from sentinel_operator.core.sentinelconfig.status import Observed, as_manifest, desired_status, events, observe_status
@@ -42,7 +42,7 @@ class SentinelConfigReconciler:
         references: Mapping[ObjectRef, Manifest | None],  # noqa: ARG002
         config: SentinelConfigSpec,
         now: datetime,
-        measured: Measured = NOTHING,  # noqa: ARG002
+        outside: Outside = NOTHING,  # noqa: ARG002
     ) -> Observed:
         """Freezes what is known into one value; `config` is what the operator works by at this moment."""
         spec, errors = read(raw)

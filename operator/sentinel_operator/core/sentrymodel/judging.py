@@ -31,7 +31,7 @@ def judge(observed: Observed, wanted: AnalysisWanted, *, replicas: int) -> Judge
     """Goes on with the run that is wanted; another key is another run."""
     known = observed.status.rollout.analysis if observed.status is not None and observed.status.rollout else None
     run = resume(wanted.spec, known, key=wanted.key, now=observed.now)
-    run = advance(wanted.spec, run, observed.measured.get(wanted.revision, {}), observed.now)
+    run = advance(wanted.spec, run, observed.outside.measured.get(wanted.revision, {}), observed.now)
     seen = [task for task in due(wanted.spec, run, observed.now).tasks if task.source == "observed"]
     run = advance(wanted.spec, run, _seen(observed, wanted.revision, seen, replicas=replicas), observed.now)
     coming = due(wanted.spec, run, observed.now)

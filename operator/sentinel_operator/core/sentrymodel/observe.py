@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec, SentryModelStatus
 from sentinel_operator.api.serving import Termination, Verification
-from sentinel_operator.core.analysis.measurement import Measured
 from sentinel_operator.core.conditions import parse_time
 from sentinel_operator.core.names import Owner, controller_uid
+from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.core.sentrymodel.dataplane import DataPlane
 from sentinel_operator.core.sentrymodel.deployment import (
@@ -83,7 +83,7 @@ class Observed:
     """Every object that the model controls, raw."""
     strangers: frozenset[tuple[str, str]] = frozenset()
     """Kind and name of objects with the model's labels that somebody else controls."""
-    measured: Measured = field(default_factory=dict)
+    outside: Outside = NOTHING
     now: datetime
 
     def ready(self, revision: str) -> int:

@@ -9,8 +9,8 @@ from datetime import datetime
 from sentinel_operator.api.kinds import SENTRY_MODEL, Kind
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
-from sentinel_operator.core.analysis.measurement import NOTHING, Measured
 from sentinel_operator.core.names import Owner
+from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import PODS, READ, ChildKind
 from sentinel_operator.core.sentrymodel.dataplane import observe_data_plane
@@ -74,7 +74,7 @@ class SentryModelReconciler:
         references: Mapping[ObjectRef, Manifest | None],
         config: SentinelConfigSpec,
         now: datetime,
-        measured: Measured = NOTHING,
+        outside: Outside = NOTHING,
     ) -> Observed:
         """Freezes what is known into one value; an object that does not validate is an observation, not an error."""
         parsed, metadata = self._parse(raw), raw["metadata"]
@@ -101,7 +101,7 @@ class SentryModelReconciler:
             ),
             children=own,
             strangers=strangers,
-            measured=measured,
+            outside=outside,
             now=now,
         )
 

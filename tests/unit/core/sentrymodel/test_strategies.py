@@ -10,6 +10,7 @@ import pytest
 
 from sentinel_operator.core.analysis.contrast import Contrast
 from sentinel_operator.core.analysis.measurement import Measurement
+from sentinel_operator.core.outside import Outside
 from tests.support.builders import ModelBuilder
 from tests.support.simulation import World
 from tests.unit.core.sentrymodel.scenes import GATEWAY, serving, v
@@ -166,7 +167,7 @@ def measured(world: World, *, errors: float) -> None:
     told = rollout(world)
     at = world.now + timedelta(milliseconds=1)
     contrast = Contrast({"bad": 1000 * errors, "good": 1000 * (1 - errors)}, {"bad": 0.0, "good": 1000.0})
-    world.measured = {told["candidate"]: {"errors": Measurement(at=at, contrast=contrast)}}
+    world.outside = Outside(measured={told["candidate"]: {"errors": Measurement(at=at, contrast=contrast)}})
 
 
 @pytest.mark.parametrize(("errors", "verdict"), [(0.0, "Promoted"), (0.3, "Rejected")])

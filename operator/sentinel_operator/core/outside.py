@@ -1,0 +1,27 @@
+"""What a pass is told beside the objects that it looks after: what was measured and asked for it, and what is true of
+the cluster as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sentinel_operator.core.analysis.measurement import Measurement
+from sentinel_operator.core.rollout.observed import Budget, GateView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """All of it is as of the last time that it was looked at; what is not known is empty."""
+
+    measured: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
+    """The newest measurement of each metric, by revision and metric."""
+    gates: Mapping[str, GateView] = field(default_factory=dict)
+    """The last answer of each gate that is being asked, by its key."""
+    budget: Budget = Budget()
+    """Whether a rollout of this object may begin now."""
+    spare: bool | None = None
+    """Whether one more pod of this object would find room in the cluster beside what runs; None if it was not asked."""
+
+
+NOTHING = Outside()
