@@ -18,7 +18,7 @@ class Outside:
     """The newest measurement of each metric, by revision and metric."""
     gates: Mapping[str, GateView] = field(default_factory=dict)
     """The last answer of each gate that is being asked, by its key."""
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
     """Whether a rollout of this object may begin now."""
     spare: bool | None = None
     """Whether one more pod of this object would find room in the cluster beside what runs; None if it was not asked."""
