@@ -120,6 +120,22 @@ class Measuring:
     tasks: tuple[Task, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """The gate that should be asked now, outside of the pass: again and again, until it opens or no pass wants it.
+
+    Its answers are handed to later passes by `key`. Another key, or another URL, is another gate.
+    """
+
+    uid: str
+    namespace: str
+    name: str
+    key: str
+    url: str
+    body: Mapping[str, Any]
+    """What it is told, as JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The whole outcome of a pass. An empty plan is a pass that found nothing to do.
@@ -134,4 +150,5 @@ class Plan:
     status: Manifest | None = None
     events: tuple[Event, ...] = ()
     measure: Measuring | None = None
+    ask: Asking | None = None
     requeue_after: float | None = None

@@ -16,8 +16,9 @@ from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.analysis.progress import Task
 from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.core.outside import NOTHING, Outside
-from sentinel_operator.core.plan import Manifest, ObjectRef, Plan
+from sentinel_operator.core.plan import Asking, Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import Reconciler
+from sentinel_operator.core.rollout.observed import GateView
 from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of
 from sentinel_operator.engine.errors import ApiError, Conflict, NotLeader, Retry, StepFailed, SubjectGone, Terminal
 from sentinel_operator.engine.executor import Executor
@@ -67,6 +68,19 @@ class Measuring(Protocol):
         """Drops an object."""
 
 
+class Gates(Protocol):
+    """Who asks gates, and keeps their answers for the next pass."""
+
+    def want(self, asking: Asking) -> None:
+        """Begins to ask, or goes on."""
+
+    def answers(self, uid: str) -> Mapping[str, GateView]:
+        """Gives the last answer of the object's gate."""
+
+    def forget(self, uid: str) -> None:
+        """Ends asking for an object."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What a controller sees of the cluster: its objects, and the caches of everything they may own."""
@@ -104,12 +118,14 @@ class Controller:
         now: Callable[[], datetime],
         metrics: PassMetrics,
         measurer: Measuring,
+        gates: Gates,
         deadline: float = 60.0,
     ) -> None:
         self.reconciler, self.view, self.queue = reconciler, view, queue
         self._executor, self._references, self._config, self._now = executor, references, config, now
         self._metrics, self._deadline = metrics, deadline
-        self._measurer, self._measuring = measurer, set[str]()
+        self._measurer, self._measuring = measurer, dict[Key, str]()
+        self._gates, self._asking = gates, dict[Key, str]()
         self._repeats: dict[Key, int] = {}
 
     @property
@@ -216,7 +232,8 @@ class Controller:
                 await self._report(raw, told)
             raise
         self.queue.forget(key)
-        self._measure(raw["metadata"]["uid"], plan)
+        self._measure(key, raw["metadata"]["uid"], plan)
+        self._ask(key, raw["metadata"]["uid"], plan)
         self._look_again(key, plan, writes)
         return Result.CHANGED if writes else Result.UNCHANGED
 
@@ -225,15 +242,24 @@ class Controller:
         candidate = ((raw.get("status") or {}).get("rollout") or {}).get("candidate", "")
         if not candidate:
             return NOTHING
-        return Outside(measured={candidate: self._measurer.measured(raw["metadata"]["uid"], candidate)})
+        uid = raw["metadata"]["uid"]
+        return Outside(measured={candidate: self._measurer.measured(uid, candidate)}, gates=self._gates.answers(uid))
 
-    def _measure(self, uid: str, plan: Plan) -> None:
+    def _measure(self, key: Key, uid: str, plan: Plan) -> None:
+        known = self._measuring.pop(key, "")
+        if known and (plan.measure is None or known != uid):
+            self._measurer.forget(known)
         if plan.measure is not None:
+            self._measuring[key] = uid
             self._measurer.want(plan.measure.subject, plan.measure.tasks)
-            self._measuring.add(uid)
-        elif uid in self._measuring:
-            self._measuring.discard(uid)
-            self._measurer.forget(uid)
+
+    def _ask(self, key: Key, uid: str, plan: Plan) -> None:
+        known = self._asking.pop(key, "")
+        if known and (plan.ask is None or known != uid):
+            self._gates.forget(known)
+        if plan.ask is not None:
+            self._asking[key] = uid
+            self._gates.want(plan.ask)
 
     async def _report(self, raw: Manifest, told: Plan) -> None:
         """Tells the user what went wrong; the failure itself is what counts for the queue."""
@@ -287,3 +313,5 @@ class Controller:
         self._executor.forget(key)
         self._references.forget(key)
         self._repeats.pop(key, None)
+        self._measure(key, "", Plan())
+        self._ask(key, "", Plan())

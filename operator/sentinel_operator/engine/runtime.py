@@ -23,6 +23,7 @@ from sentinel_operator.engine.configsource import NAME, ConfigSource
 from sentinel_operator.engine.controller import Controller, View
 from sentinel_operator.engine.errors import ApiError
 from sentinel_operator.engine.executor import Executor
+from sentinel_operator.engine.gates import Asker
 from sentinel_operator.engine.informer import Informer
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.leader import Elector, LeaseSettings
@@ -69,6 +70,7 @@ class Runtime:
         )
         self.informers: dict[Resource, Informer] = {}
         self._measurers: list[Measurer] = []
+        self._askers: list[Asker] = []
         self._optional = {Resource.of_child(child) for each in reconcilers for child in each.children if child.optional}
         self._config_cache = ObjectCache()
         self.config = ConfigSource(self._config_cache, changed=self._config_changed)
@@ -108,8 +110,8 @@ class Runtime:
             controller.queue.shut_down()
 
     async def close(self) -> None:
-        """Ends measurements that are under way."""
-        await asyncio.gather(*(measurer.close() for measurer in self._measurers))
+        """Ends what is being measured and asked."""
+        await asyncio.gather(*(each.close() for each in (*self._measurers, *self._askers)))
 
     async def drained(self) -> None:
         """Waits until no pass is under way. The caller bounds the time."""
@@ -174,6 +176,7 @@ class Runtime:
             reconciler,
             view,
             measurer=self._measurer(queue),
+            gates=self._asker(queue),
             queue=queue,
             executor=executor,
             references=References(self.api, self.table, clock=time.monotonic),
@@ -188,6 +191,16 @@ class Runtime:
         measurer = Measurer(changed=lambda subject: queue.add(Key(subject.namespace, subject.name)))
         self._measurers.append(measurer)
         return measurer
+
+    def _asker(self, queue: WorkQueue[Key]) -> Asker:
+        """What a gate answers is news of its object; only the leader asks."""
+        asker = Asker(
+            changed=lambda asking: queue.add(Key(asking.namespace, asking.name)),
+            may_ask=self.elector.elected,
+            rng=self.rng,
+        )
+        self._askers.append(asker)
+        return asker
 
     def _informer(self, resource: Resource) -> Informer:
         if resource not in self.informers:

@@ -17,9 +17,6 @@ def rollout_problems(rollout: RolloutSpec) -> Iterator[FieldError]:
     """Gives what is wrong with a delivery, by field: conditions that cannot be read, and what would never happen."""
     if rollout.strategy in {"Shadow", "HotSwap", "Auto"}:
         yield FieldError(f"{_ROLLOUT}.strategy", f"{rollout.strategy} {_NOT_YET}")
-    for index, step in enumerate(rollout.canary.steps or ()):
-        if step.gate is not None:
-            yield FieldError(f"{_ROLLOUT}.canary.steps[{index}].gate", _NOT_YET)
     for path, analysis in _analyses(rollout):
         for field, message in problems(analysis):
             yield FieldError(f"{path}.{field}", message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sentinel_operator.core.names import REVISION, Owner
@@ -19,6 +19,8 @@ class DataPlane:
 
     endpoints: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     routing: RoutingView = field(default_factory=RoutingView)
+    refusals: tuple[str, ...] = ()
+    """Which Gateways do not take the route as it is, and why."""
 
     def behind(self, service: str, revision: str) -> int:
         """Counts the ready endpoints of a revision behind a Service."""
@@ -36,7 +38,8 @@ def observe_data_plane(
     endpoints = {service: Counter(revision for _, revision in pods) for service, pods in found.items()}
     live = {(child["kind"], child["metadata"]["name"]): child for child in own}
     if provider == "Gateway":
-        return DataPlane(endpoints, _by_route(owner, live.get(("HTTPRoute", owner.name))))
+        route = live.get(("HTTPRoute", owner.name))
+        return DataPlane(endpoints, _by_route(owner, route), tuple(_refusals(route)))
     return DataPlane(endpoints, _by_service(live.get(("Service", owner.name)), endpoints.get(owner.name, {})))
 
 
@@ -98,3 +101,16 @@ def _accepted(route: Manifest) -> bool:
         and condition.get("observedGeneration") == generation
     ]
     return len(taken) >= wanted > 0
+
+
+def _refusals(route: Manifest | None) -> Iterator[str]:
+    """An old word on an older route does not count."""
+    if route is None:
+        return
+    for parent in (route.get("status") or {}).get("parents") or ():
+        for condition in parent.get("conditions") or ():
+            current = condition.get("observedGeneration") == route["metadata"].get("generation")
+            if condition.get("type") == "Accepted" and condition.get("status") == "False" and current:
+                name = (parent.get("parentRef") or {}).get("name", "")
+                told = f"{condition.get('reason', '')}: {condition.get('message', '')}".strip(": ")
+                yield f"Gateway {name} does not accept the route: {told}"

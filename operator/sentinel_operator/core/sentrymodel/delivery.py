@@ -12,6 +12,7 @@ from sentinel_operator.core.rollout.decide import recovered
 from sentinel_operator.core.rollout.observed import Fault as RolloutFault
 from sentinel_operator.core.rollout.observed import Observed as RolloutObserved
 from sentinel_operator.core.rollout.observed import RevisionView
+from sentinel_operator.core.rollout.progress import run_key
 from sentinel_operator.core.sentrymodel.faults import Fault
 from sentinel_operator.core.sentrymodel.memory import remembered_records, remembered_state
 from sentinel_operator.core.sentrymodel.observe import DeploymentView, Observed
@@ -49,7 +50,8 @@ def delivery_view(observed: Observed, spec: SentryModelSpec, target: Revision | 
     )
     serving = recovered(view).state.base or view.target
     wanted = _wanted(observed, spec, serving=serving)
-    return replace(view, wanted=wanted, min_available=_min_available(spec, wanted))
+    gate = observed.outside.gates.get(run_key(view, state.step))
+    return replace(view, wanted=wanted, min_available=_min_available(spec, wanted), gate=gate)
 
 
 def _wanted(observed: Observed, spec: SentryModelSpec, *, serving: str) -> int:

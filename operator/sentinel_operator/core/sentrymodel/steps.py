@@ -9,6 +9,7 @@ from sentinel_operator.core.names import ROUTING_MANAGER, revision_name
 from sentinel_operator.core.plan import WORKLOAD_MANAGER, Apply, Delete, Failure, Manifest, ObjectRef, Plan, Scale
 from sentinel_operator.core.sentrymodel.assess import Assessment, assess
 from sentinel_operator.core.sentrymodel.desired import desired_children
+from sentinel_operator.core.sentrymodel.gates import asking
 from sentinel_operator.core.sentrymodel.history import expired_objects
 from sentinel_operator.core.sentrymodel.observe import Observed
 from sentinel_operator.core.sentrymodel.revision import Revision, desired_revision
@@ -45,6 +46,7 @@ def plan_for(observed: Observed) -> Plan:
         status=told.status,
         events=told.events,
         measure=assessment.judgement.measuring if assessment.judgement is not None else None,
+        ask=asking(observed, assessment),
         requeue_after=assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sentinel_operator.api.sentrymodel import Phase
 from sentinel_operator.core.sentrymodel.assess import Assessment
 from sentinel_operator.core.sentrymodel.faults import REFERENCE_NOT_FOUND
 from sentinel_operator.core.sentrymodel.observe import Observed
+from sentinel_operator.core.sentrymodel.remarks import remarks
 
 INVALID_SPEC = "InvalidSpec"
 SUSPENDED = "Suspended"
@@ -35,12 +36,10 @@ Check = Callable[[Observed, Assessment], Summary | None]
 
 
 def summarize(observed: Observed, assessment: Assessment) -> Summary:
-    """Gives the first answer of the chain; the order is that of what a person has to know first."""
-    for check in CHECKS:
-        found = check(observed, assessment)
-        if found is not None:
-            return found
-    return _progressing(observed, assessment)
+    """Gives the first answer of the chain, whose order is that of what a person has to know first, with the remarks."""
+    answers = (check(observed, assessment) for check in CHECKS)
+    found = next((answer for answer in answers if answer is not None), None) or _progressing(observed, assessment)
+    return replace(found, message=found.message + remarks(observed, assessment))
 
 
 def phase_of(summary: Summary, observed: Observed, assessment: Assessment | None) -> Phase:

@@ -1,11 +1,15 @@
-"""One bounded GET: a deadline, a size, no redirect, no compression, no cookie, and only addresses that may be asked."""
+"""One bounded request: a deadline, a size, no redirect, no compression, no cookie, only addresses that may be asked."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -15,6 +19,7 @@ from sentinel_operator.engine.measure.fault import CannotMeasure, quoted
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Allowed = Callable[[Address], bool]
 _CONNECTIONS = 64
+_TO_READ = 1.0
 
 
 def is_public_or_cluster(address: Address) -> bool:
@@ -29,8 +34,18 @@ def anywhere(_: Address) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered to a POST: `head` are the first bytes of the body, of a failure only."""
+
+    status: int
+    media: str = ""
+    head: bytes = b""
+    retry_after: str | None = None
+
+
 class Fetch:
-    """A client for GETs. Owns its connections until closed."""
+    """A client. Owns its connections until closed."""
 
     def __init__(self, *, allowed: Allowed) -> None:
         self._allowed = allowed
@@ -68,18 +83,23 @@ class Fetch:
         statuses: frozenset[int] = frozenset({200}),
     ) -> bytes:
         """Gives the body; raises CannotMeasure for anything but one of the statuses with a body within the limit."""
-        whole = aiohttp.ClientTimeout(total=timeout)
-        try:
+        with _faults(timeout):
             async with self._open().get(
-                url, headers=headers, params=params, timeout=whole, allow_redirects=False
+                url, headers=headers, params=params, timeout=_whole(timeout), allow_redirects=False
             ) as answer:
                 return await _body(answer, limit=limit, statuses=statuses)
-        except TimeoutError:
-            raise CannotMeasure(f"no answer within {timeout:g} s") from None
-        except aiohttp.ClientConnectorError as error:
-            raise CannotMeasure(f"no connection: {quoted(error.os_error.strerror or error.os_error)}") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise CannotMeasure(quoted(error) or type(error).__name__) from None
+
+    async def post(self, url: str, body: bytes, *, timeout: float, limit: int) -> Answer:
+        """Posts JSON and gives whatever was answered; raises CannotMeasure where nothing was."""
+        sent = {"Content-Type": "application/json"}
+        with _faults(timeout):
+            async with self._open().post(
+                url, data=body, headers=sent, timeout=_whole(timeout), allow_redirects=False
+            ) as answer:
+                if answer.status < 300:
+                    return Answer(answer.status)
+                head = await _head(answer, limit=limit)
+                return Answer(answer.status, answer.content_type, head, answer.headers.get("Retry-After"))
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -88,11 +108,43 @@ class Fetch:
             self._session = None
 
 
+@contextmanager
+def _faults(timeout: float) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise CannotMeasure(f"no answer within {timeout:g} s") from None
+    except aiohttp.ClientConnectorError as error:
+        raise CannotMeasure(f"no connection: {quoted(error.os_error.strerror or error.os_error)}") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise CannotMeasure(quoted(error) or type(error).__name__) from None
+
+
+def _whole(timeout: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=timeout)
+
+
+def status_words(status: int) -> str:
+    """Names a status in our words: the server's own may be anything."""
+    known = {each.value: each.phrase for each in HTTPStatus}
+    return f"{status} {known[status]}" if status in known else str(status)
+
+
+async def _head(answer: aiohttp.ClientResponse, *, limit: int) -> bytes:
+    """Reads the first bytes of a body that may be long, slow or broken: what was not read in time is left out."""
+    head = bytearray()
+    with suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(_TO_READ):
+            while len(head) < limit and (chunk := await answer.content.read(limit - len(head))):
+                head += chunk
+    return bytes(head)
+
+
 async def _body(answer: aiohttp.ClientResponse, *, limit: int, statuses: frozenset[int]) -> bytes:
     if 300 <= answer.status < 400:
         raise CannotMeasure(f"answered {answer.status}: redirects are not followed")
     if answer.status not in statuses:
-        raise CannotMeasure(f"answered {answer.status} {quoted(answer.reason, 40)}")
+        raise CannotMeasure(f"answered {status_words(answer.status)}")
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise CannotMeasure("answered in a compression that was not asked for")
     if (answer.content_length or 0) > limit:
