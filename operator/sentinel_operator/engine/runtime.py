@@ -111,7 +111,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Ends what is being measured and asked."""
-        await asyncio.gather(*(each.close() for each in (*self._measurers, *self._askers)))
+        await asyncio.gather(*(each.close() for each in self._measurers), *(each.close() for each in self._askers))
 
     async def drained(self) -> None:
         """Waits until no pass is under way. The caller bounds the time."""
