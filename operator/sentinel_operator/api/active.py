@@ -55,6 +55,7 @@ Metrics of the server about it (all with `model`; `revision` is the one that the
     sentinel_model_server_revision_state{revision,role,state,reason}   1; role Active|Candidate|Former,
                                                                  state Fetching|Loading|Ready|Failed|Refused
     sentinel_model_server_instruction_serial                     of the last instruction read from the file
+    sentinel_model_server_verification_info{revision,digest,authority,identity}   1 for each that is loaded
     sentinel_model_server_swaps_total{revision}                  flips to it
     sentinel_model_server_parity_inputs{revision,against}        requests compared
     sentinel_model_server_parity_label_agreement{…}              share of rows, 0…1

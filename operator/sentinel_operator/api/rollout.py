@@ -194,6 +194,9 @@ class RolloutSpec(Model):
     a time, and each names the revision that it is meant for."""
 
     strategy: Strategy = DEFAULT_STRATEGY
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    """Where SentinelConfig limits rollouts: of those that wait, the one with the highest begins first, then the one
+    that has waited longest."""
     max_surge: IntOrPercent | None = None
     """Pods beyond the wanted number (rounded up). Absent: 25% for RollingUpdate, 100% for Canary and Shadow, which
     end in a rolling update where it is less. BlueGreen needs 100%, HotSwap none."""

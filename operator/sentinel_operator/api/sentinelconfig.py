@@ -8,7 +8,7 @@ from pydantic import Field
 
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.conditions import Condition
-from sentinel_operator.api.fields import ImageName, late_default, list_map
+from sentinel_operator.api.fields import LABEL_KEY, ImageName, late_default, list_map
 from sentinel_operator.api.rules import matching, rules
 
 NamespaceName = Annotated[
@@ -27,12 +27,36 @@ class Images(Model):
     """Absent: the image of the operator's own release."""
 
 
+Slots = Annotated[int, Field(ge=0, le=10_000)]
+LabelKey = Annotated[
+    str,
+    Field(min_length=1, max_length=317),
+    rules(matching(LABEL_KEY, "must be the key of a label, such as nvidia.com/gpu.product")),
+]
+
+
+class ChangeBudget(Model):
+    """How many rollouts may be under way at once. Absent: any number. 0 is a freeze: none begins, those under way go
+    on. First rollouts and returns to an earlier revision by spec.rollout.rollbackTo or abort never wait."""
+
+    max_concurrent_rollouts: Slots | None = None
+    """In the whole cluster."""
+    per_namespace: Slots | None = None
+    """In each namespace."""
+    per_gpu_class: Slots | None = None
+    """Of what asks for GPUs of the same class."""
+    gpu_class_label: LabelKey = "nvidia.com/gpu.product"
+    """Node label that tells classes of GPUs apart: the class is what the pods' nodeSelector says of it, and otherwise
+    the name of the resource."""
+
+
 class SentinelConfigSpec(Model):
     """The operator's settings; a change applies without a restart."""
 
     cluster_id: Annotated[str, Field(max_length=253)] = ""
     """Name of this cluster among others."""
     images: Images = Images()
+    change_budget: ChangeBudget = ChangeBudget()
     operator_namespace: NamespaceName = "sentinel-system"
     """Namespace whose pods the children's NetworkPolicies admit to the metrics port."""
     monitoring_namespace: NamespaceName = ""

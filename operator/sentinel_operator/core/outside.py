@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.rollout.observed import Budget, GateView
+from sentinel_operator.core.swapreport import SwapReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,8 @@ class Outside:
     """The newest measurement of each metric, by revision and metric."""
     gates: Mapping[str, GateView] = field(default_factory=dict)
     """The last answer of each gate that is being asked, by its key."""
+    swaps: Mapping[str, SwapReport] = field(default_factory=dict)
+    """What pods say of the revisions that they hold, by the pod's uid."""
     budget: Budget = field(default_factory=Budget)
     """Whether a rollout of this object may begin now."""
     spare: bool | None = None

@@ -150,5 +150,12 @@ class Plan:
     status: Manifest | None = None
     events: tuple[Event, ...] = ()
     measure: Measuring | None = None
+    watch: Subject | None = None
+    """Whose pods should be asked again and again what they hold, outside of the pass, for as long as passes want it."""
     ask: Asking | None = None
     requeue_after: float | None = None
+    wants_slot: bool = False
+    """It would begin a rollout, had the change budget a slot for it. Whoever executes it asks first, and plans anew with
+    the answer."""
+    wants_room: Manifest | None = None
+    """The pod template of which it should be known, before this is executed, whether one more finds room."""

@@ -8,7 +8,7 @@ order is part of the contract.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from sentinel_operator.core import names
@@ -48,10 +48,17 @@ def version_of(raw: Manifest) -> int:
     return int(raw["metadata"].get("resourceVersion") or 0)
 
 
-class ObjectCache:
-    """Holds raw objects without their managedFields; nobody changes what it gives out."""
+def unobserved(_: Key, __: Manifest | None) -> None:
+    """Is told of changes, and does nothing about them."""
 
-    def __init__(self) -> None:
+
+class ObjectCache:
+    """Holds raw objects without their managedFields; nobody changes what it gives out.
+
+    `observer` is told of every state that is taken in, own writes among them, and of every end (None)."""
+
+    def __init__(self, *, observer: Callable[[Key, Manifest | None], None] = unobserved) -> None:
+        self._observer = observer
         self._objects: dict[Key, Manifest] = {}
         self._by_owner: dict[Owner, set[Key]] = {}
         self._deleted: dict[Key, str] = {}
@@ -90,6 +97,7 @@ class ObjectCache:
         owner = owner_of(raw)
         if owner is not None:
             self._by_owner.setdefault(owner, set()).add(key)
+        self._observer(key, raw)
         return (raw,) if known is None or owner_of(known) == owner else (raw, known)
 
     def drop(self, raw: Manifest) -> bool:
@@ -122,6 +130,7 @@ class ObjectCache:
         known = self._objects.pop(key, None)
         if known is not None:
             self._unindex(key, known)
+            self._observer(key, None)
 
     def replace(self, items: Iterable[Manifest], resource_version: str) -> tuple[list[Manifest], list[Manifest]]:
         """Takes in a whole list; gives what is new or changed, and what is gone.

@@ -19,6 +19,7 @@ from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Asking, Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import Reconciler
 from sentinel_operator.core.rollout.observed import GateView
+from sentinel_operator.core.swapreport import SwapReport
 from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of
 from sentinel_operator.engine.errors import ApiError, Conflict, NotLeader, Retry, StepFailed, SubjectGone, Terminal
 from sentinel_operator.engine.executor import Executor
@@ -81,6 +82,19 @@ class Gates(Protocol):
         """Ends asking for an object."""
 
 
+class Reporting(Protocol):
+    """Who asks pods again and again what they hold."""
+
+    def want(self, subject: Subject) -> None:
+        """Asks these pods from now on."""
+
+    def reports(self, uid: str) -> Mapping[str, SwapReport]:
+        """Gives the newest report of each pod by its uid."""
+
+    def forget(self, uid: str) -> None:
+        """Asks no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What a controller sees of the cluster: its objects, and the caches of everything they may own."""
@@ -119,6 +133,7 @@ class Controller:
         metrics: PassMetrics,
         measurer: Measuring,
         gates: Gates,
+        reports: Reporting,
         deadline: float = 60.0,
     ) -> None:
         self.reconciler, self.view, self.queue = reconciler, view, queue
@@ -126,6 +141,7 @@ class Controller:
         self._metrics, self._deadline = metrics, deadline
         self._measurer, self._measuring = measurer, dict[Key, str]()
         self._gates, self._asking = gates, dict[Key, str]()
+        self._reports, self._watching = reports, dict[Key, str]()
         self._repeats: dict[Key, int] = {}
 
     @property
@@ -234,6 +250,7 @@ class Controller:
         self.queue.forget(key)
         self._measure(key, raw["metadata"]["uid"], plan)
         self._ask(key, raw["metadata"]["uid"], plan)
+        self._watch(key, raw["metadata"]["uid"], plan)
         self._look_again(key, plan, writes)
         return Result.CHANGED if writes else Result.UNCHANGED
 
@@ -243,7 +260,11 @@ class Controller:
         if not candidate:
             return NOTHING
         uid = raw["metadata"]["uid"]
-        return Outside(measured={candidate: self._measurer.measured(uid, candidate)}, gates=self._gates.answers(uid))
+        return Outside(
+            measured={candidate: self._measurer.measured(uid, candidate)},
+            gates=self._gates.answers(uid),
+            swaps=self._reports.reports(uid),
+        )
 
     def _measure(self, key: Key, uid: str, plan: Plan) -> None:
         known = self._measuring.pop(key, "")
@@ -260,6 +281,14 @@ class Controller:
         if plan.ask is not None:
             self._asking[key] = uid
             self._gates.want(plan.ask)
+
+    def _watch(self, key: Key, uid: str, plan: Plan) -> None:
+        known = self._watching.pop(key, "")
+        if known and (plan.watch is None or known != uid):
+            self._reports.forget(known)
+        if plan.watch is not None:
+            self._watching[key] = uid
+            self._reports.want(plan.watch)
 
     async def _report(self, raw: Manifest, told: Plan) -> None:
         """Tells the user what went wrong; the failure itself is what counts for the queue."""
@@ -315,3 +344,4 @@ class Controller:
         self._repeats.pop(key, None)
         self._measure(key, "", Plan())
         self._ask(key, "", Plan())
+        self._watch(key, "", Plan())

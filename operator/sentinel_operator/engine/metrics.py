@@ -29,6 +29,7 @@ class Metrics:
         self._leader = self._gauge("leader", "1 while this replica leads")
         self._cached = self._gauge("cache_objects", "Objects known", "kind")
         self._restarts = self._counter("watch_restarts_total", "Watches that broke off", "kind", "reason")
+        self._rollouts = self._gauge("rollouts", "Rollouts by what they do with the change budget", "state")
         self._dropped = self._counter("events_dropped_total", "Events not sent", "reason")
 
     def render(self) -> bytes:
@@ -60,6 +61,11 @@ class Metrics:
     def leads(self, leading: Callable[[], bool]) -> None:
         """Asks this function whenever the metrics are read."""
         self._leader.set_function(lambda: float(leading()))
+
+    def rollouts(self, *, under_way: Callable[[], int], waiting: Callable[[], int]) -> None:
+        """Asks these functions whenever the metrics are read."""
+        self._rollouts.labels("under_way").set_function(under_way)
+        self._rollouts.labels("waiting_for_budget").set_function(waiting)
 
     def queue(self, controller: str) -> QueueReport:
         """Gives what the queue of a controller reports to."""

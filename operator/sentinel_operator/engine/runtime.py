@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sentinel_operator.api.kinds import SENTINEL_CONFIG
 from sentinel_operator.core import names
@@ -28,6 +28,7 @@ from sentinel_operator.engine.informer import Informer
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.leader import Elector, LeaseSettings
 from sentinel_operator.engine.measure.measurer import Measurer
+from sentinel_operator.engine.measure.reports import PodReports
 from sentinel_operator.engine.metrics import Metrics
 from sentinel_operator.engine.queue import Lane, WorkQueue
 from sentinel_operator.engine.recorder import EventRecorder
@@ -54,6 +55,13 @@ class RuntimeSettings:
     resync: float
 
 
+class Closes(Protocol):
+    """Whatever has work under way."""
+
+    async def close(self) -> None:
+        """Ends it."""
+
+
 class Runtime:
     """Everything that runs, ready to be started; nothing is sent before `start`."""
 
@@ -71,6 +79,8 @@ class Runtime:
         self.informers: dict[Resource, Informer] = {}
         self._measurers: list[Measurer] = []
         self._askers: list[Asker] = []
+        self._reporters: list[PodReports] = []
+        self._closing: tuple[Sequence[Closes], ...] = (self._measurers, self._askers, self._reporters)
         self._optional = {Resource.of_child(child) for each in reconcilers for child in each.children if child.optional}
         self._config_cache = ObjectCache()
         self.config = ConfigSource(self._config_cache, changed=self._config_changed)
@@ -111,7 +121,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Ends what is being measured and asked."""
-        await asyncio.gather(*(each.close() for each in self._measurers), *(each.close() for each in self._askers))
+        await asyncio.gather(*(each.close() for group in self._closing for each in group))
 
     async def drained(self) -> None:
         """Waits until no pass is under way. The caller bounds the time."""
@@ -177,6 +187,7 @@ class Runtime:
             view,
             measurer=self._measurer(queue),
             gates=self._asker(queue),
+            reports=self._pod_reports(queue),
             queue=queue,
             executor=executor,
             references=References(self.api, self.table, clock=time.monotonic),
@@ -191,6 +202,11 @@ class Runtime:
         measurer = Measurer(changed=lambda subject: queue.add(Key(subject.namespace, subject.name)))
         self._measurers.append(measurer)
         return measurer
+
+    def _pod_reports(self, queue: WorkQueue[Key]) -> PodReports:
+        reports = PodReports(changed=lambda subject: queue.add(Key(subject.namespace, subject.name)), rng=self.rng)
+        self._reporters.append(reports)
+        return reports
 
     def _asker(self, queue: WorkQueue[Key]) -> Asker:
         """What a gate answers is news of its object; only the leader asks."""

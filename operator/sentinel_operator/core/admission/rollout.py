@@ -15,8 +15,6 @@ _NOT_YET = "is not served by this version of the operator"
 
 def rollout_problems(rollout: RolloutSpec) -> Iterator[FieldError]:
     """Gives what is wrong with a delivery, by field: conditions that cannot be read, and what would never happen."""
-    if rollout.strategy in {"Shadow", "HotSwap", "Auto"}:
-        yield FieldError(f"{_ROLLOUT}.strategy", f"{rollout.strategy} {_NOT_YET}")
     for path, analysis in _analyses(rollout):
         for field, message in problems(analysis):
             yield FieldError(f"{path}.{field}", message)
@@ -33,5 +31,7 @@ def _analyses(rollout: RolloutSpec) -> Iterator[tuple[str, AnalysisSpec]]:
         "canary.analysis": rollout.canary.analysis,
         "blueGreen.prePromotionAnalysis": rollout.blue_green.pre_promotion_analysis,
         "blueGreen.postPromotionAnalysis": rollout.blue_green.post_promotion_analysis,
+        "shadow.analysis": rollout.shadow.analysis,
+        "hotSwap.analysis": rollout.hot_swap.analysis,
     }
     yield from ((f"{_ROLLOUT}.{path}", analysis) for path, analysis in named.items() if analysis is not None)

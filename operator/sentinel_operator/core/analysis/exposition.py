@@ -15,12 +15,13 @@ REQUESTS = f"{SERVER}_requests_total"
 SECONDS = f"{SERVER}_request_duration_seconds_bucket"
 PREDICTIONS = f"{SERVER}_predictions_total"
 SCORES = f"{SERVER}_score_bucket"
-COMPARED = f"{SERVER}_shadow_compared_total"
+COMPARED = "sentinel_shadow_compared_total"
+AGREED = "sentinel_shadow_agreed_total"
 ROWS = "sentinel_translation_rows_total"
 STARTED = "process_start_time_seconds"
 FAULTS = frozenset({"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN", "DATA_LOSS"})
 MAX_SERIES = 5_000
-_WANTED = (REQUESTS, SECONDS, PREDICTIONS, SCORES, COMPARED, ROWS, STARTED)
+_WANTED = (REQUESTS, SECONDS, PREDICTIONS, SCORES, COMPARED, AGREED, ROWS, STARTED)
 
 REFUSALS = frozenset({"400", "413", "415", "422", "INVALID_ARGUMENT", "OUT_OF_RANGE", "FAILED_PRECONDITION"})
 """Requests that the server cannot take as they are. Whether that is the client's fault or a new schema's, only the
@@ -42,8 +43,12 @@ class PodCounts:
     families: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-def read(text: str) -> PodCounts:
-    """Reads the text format of Prometheus; raises ExpositionError."""
+def read(text: str, *, revision: str = "", candidate: str = "") -> PodCounts:
+    """Reads the text format of Prometheus; raises ExpositionError.
+
+    A pod may serve several revisions, one after the other: of series with a label `revision` those of this one are
+    read. Comparisons of mirrored requests are those with this candidate.
+    """
     lines = [line for line in text.splitlines() if line.startswith(_WANTED)]
     if len(lines) > MAX_SERIES:
         raise ExpositionError(f"{len(lines)} series, above {MAX_SERIES}")
@@ -52,6 +57,12 @@ def read(text: str) -> PodCounts:
     for sample in _samples(lines):
         if sample.name == STARTED:
             started = sample.value
+            continue
+        if sample.name in {COMPARED, AGREED}:
+            if sample.labels.get("candidate", "") == candidate:
+                _add_comparison(families.setdefault("agreement", {GOOD: 0.0, BAD: 0.0}), sample)
+            continue
+        if revision and sample.labels.get("revision", revision) != revision:
             continue
         for family, name in _bins(sample):
             counts = families.setdefault(family, {})
@@ -90,12 +101,20 @@ def _bins(sample: Sample) -> Iterator[tuple[str, str]]:
         case name if name == PREDICTIONS:
             yield "labels", labels.get("label", "")
             yield "certainty", BAD if labels.get("uncertain") == "true" else GOOD
-        case name if name == COMPARED:
-            yield "agreement", GOOD if labels.get("agree") == "true" else BAD
         case name if name == ROWS:
             yield "rows", BAD if labels.get("flagged") == "true" else GOOD
         case _:
             return
+
+
+def _add_comparison(counts: dict[str, float], sample: Sample) -> None:
+    """Of the requests that both have answered, those that agreed are counted apart."""
+    count = _count(sample)
+    if sample.name == AGREED:
+        counts[GOOD] += count
+        counts[BAD] -= count
+    else:
+        counts[BAD] += count
 
 
 def is_fault(code: str) -> bool:

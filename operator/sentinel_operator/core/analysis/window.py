@@ -42,17 +42,18 @@ def contrast(builtin: Builtin, *, canary: str, stable: str, before: Snapshot, af
     """Gives what a built-in compares. `canary` and `stable` are revisions."""
     family = FAMILY_OF[builtin]
     if builtin == "label-agreement" and any("agreement" in pod.counts.families for pod in after.pods.values()):
-        family = "agreement"  # the same inputs given to both say more than two mixes of labels
+        # The same inputs given to both say more than two mixes of labels. Whoever mirrors them has compared.
+        return Contrast(_counted("agreement", None, before=before, after=after), {})
     found = Contrast(
         _counted(family, canary, before=before, after=after), _counted(family, stable, before=before, after=after)
     )
     return found.plus_histogram(Contrast({}, {})) if family in HISTOGRAMS else found
 
 
-def _counted(family: str, revision: str, *, before: Snapshot, after: Snapshot) -> Counts:
+def _counted(family: str, revision: str | None, *, before: Snapshot, after: Snapshot) -> Counts:
     total: Counts = {}
     for uid, pod in sorted(after.pods.items()):
-        if pod.revision != revision:
+        if revision is not None and pod.revision != revision:
             continue
         total = _added(family, total, _difference(family, before.pods.get(uid), pod.counts, before.at))
     return total

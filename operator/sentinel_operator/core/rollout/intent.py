@@ -127,7 +127,8 @@ def _waiting(observed: Observed, target: str) -> Rest | None:
         message = f"spec.rollout.rollbackTo: revision {target} is not kept any more"
         return Rest(reason="RevisionNotFound", message=message, stalled=True)
     if strategy == "HotSwap" and not observed.swappable:
-        message = f"revision {target} differs in more than what running pods can load; use another strategy"
+        why = observed.unswappable or "it differs in more than what running pods can load"
+        message = f"revision {target} cannot be swapped in: {why}; use another strategy"
         return Rest(reason="HotSwapImpossible", message=message, stalled=True)
     if state.stable and not _clear(observed, target, strategy):
         return Rest(reason="Returning", message="pods of another revision have not ended yet")

@@ -126,6 +126,11 @@ class State:
         """Names the revision whose Deployment serves stable."""
         return self.host or self.stable
 
+    def host_of(self, revision: str) -> str:
+        """Names the revision whose Deployment has the pods that serve a revision, or are to."""
+        swapping = self.strategy == "HotSwap" and revision == self.candidate
+        return self.base if swapping or (revision and revision == self.stable) else revision
+
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
@@ -146,6 +151,8 @@ class Observed:
     swap: SwapView = field(default_factory=SwapView)
     swappable: bool = False
     """The target differs from what serves in nothing but what running pods can load."""
+    unswappable: str = ""
+    """Why it is not, for those who have asked for it."""
     spare: bool | None = None
     """Whether a pod of the target fits into the cluster beside what runs; None if that is not known."""
     autoscaled: bool = False

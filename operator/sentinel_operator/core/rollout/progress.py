@@ -162,7 +162,8 @@ def _loaded(observed: Observed, *, compared: bool) -> Outcome:
     if done >= swap.pods > 0:
         return DONE
     verb = "have compared it" if compared else "have loaded it"
-    return Outcome("Waits", "Loading", f"{done} of {swap.pods} pods {verb}", timed=True)
+    told = f"; {swap.note}" if swap.note else ""
+    return Outcome("Waits", "Loading", f"{done} of {swap.pods} pods {verb}{told}", timed=True)
 
 
 def _flipped(observed: Observed) -> Outcome:

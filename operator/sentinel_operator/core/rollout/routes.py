@@ -77,6 +77,8 @@ class SwapView:
     """Why a pod cannot load it, or found that it does not agree."""
     active: Mapping[str, int] | None = None
     """How many pods answer with which revision."""
+    note: str = ""
+    """What those that are not there yet wait for."""
 
     def answering(self, revision: str) -> int:
         """Counts the pods that answer with a revision."""

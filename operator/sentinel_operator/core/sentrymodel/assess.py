@@ -47,7 +47,11 @@ class Assessment:
     @property
     def ready(self) -> int:
         """Counts the ready pods of the target that stay."""
-        return self.view.view(self.target.id).sure if self.target is not None else 0
+        return self.view.view(self.host_of(self.target.id)).sure if self.target is not None else 0
+
+    def host_of(self, revision: str) -> str:
+        """Names the revision whose Deployment has the pods that serve a revision, or are to."""
+        return self.decision.state.host_of(revision)
 
     @property
     def candidate(self) -> str:
@@ -91,11 +95,12 @@ class Assessment:
 def assess(observed: Observed, spec: SentryModelSpec, target: Revision | None) -> Assessment:
     """Judges the state of the delivery from what is observed and from what the status remembers."""
     view = delivery_view(observed, spec, target)
-    known = target.id if target is not None else view.state.base
+    known = view.state.host_of(target.id) if target is not None else view.state.base
     status = observed.status.rollout if observed.status is not None else None
     decision, judgement = decided(view), None
     if decision.analysis is not None:
-        judgement = judge(observed, decision.analysis, replicas=view.view(decision.analysis.revision).replicas)
+        host = view.state.host_of(decision.analysis.revision)
+        judgement = judge(observed, decision.analysis, state=view.state, replicas=view.view(host).replicas)
         told = AnalysisView(
             key=decision.analysis.key, verdict=judgement.status.verdict, message=judgement.status.message
         )

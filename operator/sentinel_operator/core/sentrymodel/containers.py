@@ -5,28 +5,55 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sentinel_operator.api.active import FOLLOW_PORT
 from sentinel_operator.api.pod import Resources
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.api.serving import GRPC_PORT, HTTP_PORT, METRICS_PORT
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.sentrymodel.config import SOURCE_DIR
-from sentinel_operator.core.sentrymodel.volumes import FETCH, SERVER, SOURCE, Mounted
+from sentinel_operator.core.sentrymodel.volumes import FETCH, FOLLOW, SERVER, SOURCE, Mounted
 
 SERVER_REQUESTS: Mapping[str, str] = {"cpu": "250m", "memory": "256Mi"}
 SERVER_MEMORY_LIMIT = "1Gi"
 _FETCH_RESOURCES: Manifest = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+_FOLLOW_RESOURCES: Manifest = {"requests": {"cpu": "20m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}}
 _CREDENTIALS = (("AWS_ACCESS_KEY_ID", False), ("AWS_SECRET_ACCESS_KEY", False), ("AWS_SESSION_TOKEN", True))
 _COPY = 'cp -RLf "$1" "$2" && if [ -e "$1.sig" ]; then cp -Lf "$1.sig" "$2"; fi'
 """A single file's signature lies beside it."""
 _STARTUP_SECONDS = 600
 
 
-def fetch_container(spec: SentryModelSpec, config: SentinelConfigSpec, mounted: tuple[Mounted, ...]) -> Manifest:
-    """Gives the container that brings the artifact; it alone gets the storage's credentials."""
+def fetch_container(
+    spec: SentryModelSpec, config: SentinelConfigSpec, mounted: tuple[Mounted, ...], *, follows: str = ""
+) -> Manifest:
+    """Gives the container that brings the artifact, with the storage's credentials. `follows` is the ConfigMap that
+    says which revision, where running pods are told."""
     return {
         **_container(FETCH, config.images.fetch, mounted, env=_merged(_credentials(spec), _env(spec))),
+        **({"args": ["follow", "--once", "--config-map", follows]} if follows else {}),
         "resources": _FETCH_RESOURCES,
+    }
+
+
+def follow_container(
+    spec: SentryModelSpec, config: SentinelConfigSpec, mounted: tuple[Mounted, ...], *, follows: str
+) -> Manifest:
+    """Gives the container beside the server that brings what the ConfigMap names from then on.
+
+    It has no readiness probe: a pod that serves goes on to do so while the API server is away.
+    """
+    return {
+        **_container(FOLLOW, config.images.fetch, mounted, env=_merged(_credentials(spec), _env(spec))),
+        "args": ["follow", "--config-map", follows],
+        "resources": _FOLLOW_RESOURCES,
+        "ports": [{"name": "follow", "containerPort": FOLLOW_PORT, "protocol": "TCP"}],
+        "livenessProbe": {
+            "httpGet": {"path": "/healthz", "port": "follow", "scheme": "HTTP"},
+            "periodSeconds": 10,
+            "failureThreshold": 6,
+            "timeoutSeconds": 5,
+        },
     }
 
 
@@ -42,10 +69,13 @@ def source_container(spec: SentryModelSpec, mounted: tuple[Mounted, ...]) -> Man
     }
 
 
-def server_container(spec: SentryModelSpec, config: SentinelConfigSpec, mounted: tuple[Mounted, ...]) -> Manifest:
+def server_container(
+    spec: SentryModelSpec, config: SentinelConfigSpec, mounted: tuple[Mounted, ...], *, follows: bool = False
+) -> Manifest:
     """Gives the container that serves; ready only when its model is."""
     return {
         **_container(SERVER, spec.runtime.image or config.images.model_server, mounted, env=_env(spec)),
+        **({"args": ["--follow"]} if follows else {}),
         "resources": server_resources(spec),
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},

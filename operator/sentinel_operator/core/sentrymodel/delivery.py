@@ -18,6 +18,7 @@ from sentinel_operator.core.sentrymodel.memory import remembered_records, rememb
 from sentinel_operator.core.sentrymodel.observe import DeploymentView, Observed
 from sentinel_operator.core.sentrymodel.pods import worst_fault
 from sentinel_operator.core.sentrymodel.revision import Revision
+from sentinel_operator.core.sentrymodel.swapping import swapping_view
 
 _REJECTING = frozenset(
     code.name
@@ -46,8 +47,11 @@ def delivery_view(observed: Observed, spec: SentryModelSpec, target: Revision | 
         routing=observed.data_plane.routing,
         autoscaled=spec.autoscaling is not None,
         autoscaler=observed.scaled_by_autoscaler.removeprefix(f"{observed.owner.name}-"),
+        budget=observed.outside.budget,
+        spare=observed.outside.spare,
         now=now,
     )
+    view = swapping_view(observed, view, target)
     serving = recovered(view).state.base or view.target
     wanted = _wanted(observed, spec, serving=serving)
     gate = observed.outside.gates.get(run_key(view, state.step))

@@ -9,13 +9,20 @@ from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.core.names import Owner, revision_name
 from sentinel_operator.core.plan import Manifest
-from sentinel_operator.core.sentrymodel.containers import fetch_container, server_container, source_container
+from sentinel_operator.core.sentrymodel.containers import (
+    fetch_container,
+    follow_container,
+    server_container,
+    source_container,
+)
 from sentinel_operator.core.sentrymodel.volumes import SERVER, mounted
 
 COMPONENT = "server"
 VERSION_ANNOTATION = "sentinel.dev/version"
 MODEL_DIGEST_ANNOTATION = "sentinel.dev/model-digest"
 CONFIG_DIGEST_ANNOTATION = "sentinel.dev/config-digest"
+PROCESS_DIGEST_ANNOTATION = "sentinel.dev/process-digest"
+"""Of all that a running pod cannot change: revisions with the same one can be swapped in each other's pods."""
 _USER = 65532
 _POD_SECURITY: Manifest = {
     "runAsNonRoot": True,
@@ -27,9 +34,12 @@ _POD_SECURITY: Manifest = {
 }
 
 
-def pod_template(spec: SentryModelSpec, config: SentinelConfigSpec, *, owner: Owner, revision: str) -> Manifest:
+def pod_template(
+    spec: SentryModelSpec, config: SentinelConfigSpec, *, owner: Owner, revision: str, follows: str = ""
+) -> Manifest:
     """Gives everything that makes a pod what it is; with an empty revision, everything that the revision's name is
-    the hash of."""
+    the hash of. `follows` names the ConfigMap by which running pods are told what to serve; that they are is no part
+    of the name, so that a strategy which needs it can be chosen without a new revision."""
     pod = spec.pod
     return {
         "metadata": {
@@ -37,7 +47,7 @@ def pod_template(spec: SentryModelSpec, config: SentinelConfigSpec, *, owner: Ow
             "annotations": {**(pod.annotations or {}), "kubectl.kubernetes.io/default-container": SERVER},
         },
         "spec": {
-            **_containers(spec, config, config_map=revision_name(owner.name, revision)),
+            **_containers(spec, config, config_map=revision_name(owner.name, revision), follows=follows),
             "serviceAccountName": pod.service_account_name or owner.name,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
@@ -71,12 +81,15 @@ def deployment(owner: Owner, *, name: str, labels: Manifest, annotations: Manife
     }
 
 
-def _containers(spec: SentryModelSpec, config: SentinelConfigSpec, *, config_map: str) -> Manifest:
-    volumes = mounted(spec, config_map=config_map)
+def _containers(spec: SentryModelSpec, config: SentinelConfigSpec, *, config_map: str, follows: str) -> Manifest:
+    volumes = mounted(spec, config_map=config_map, following=bool(follows))
     source = source_container(spec, volumes)
     return {
-        "initContainers": [*([source] if source else []), fetch_container(spec, config, volumes)],
-        "containers": [server_container(spec, config, volumes)],
+        "initContainers": [*([source] if source else []), fetch_container(spec, config, volumes, follows=follows)],
+        "containers": [
+            server_container(spec, config, volumes, follows=bool(follows)),
+            *([follow_container(spec, config, volumes, follows=follows)] if follows else []),
+        ],
         "volumes": [each.volume for each in volumes],
     }
 

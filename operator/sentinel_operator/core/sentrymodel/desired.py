@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentinel_operator.core.names import revision_name
 from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.sentrymodel.active import desired_active, desired_rights
 from sentinel_operator.core.sentrymodel.assess import Assessment
 from sentinel_operator.core.sentrymodel.network import (
     desired_network_policy,
@@ -30,12 +31,15 @@ def desired_children(observed: Observed, assessment: Assessment, *, deploy: bool
     routed = {name for each in (routes, assessment.view.written) for name, _ in each.weights}
     routed |= {assessment.stable, assessment.candidate} - {""}
     first = target.id if target is not None else ""
+    preview = decision.preview or (decision.mirror.revision if decision.mirror is not None else "")
     candidates = (
         desired_service_account(spec, owner=owner),
         desired_network_policy(spec, observed.config, owner=owner),
+        *desired_rights(observed, assessment),
         target.config_map if target is not None else None,
+        *desired_active(observed, assessment),
         target.deployment if target is not None and deploy else None,
-        *desired_services(spec, owner=owner, routes=routes, first=first, revisions=routed, preview=decision.preview),
+        *desired_services(spec, owner=owner, routes=routes, first=first, revisions=routed, preview=preview),
         desired_budget(spec, owner=owner, wanted=assessment.wanted, failed=failed),
         desired_autoscaler(spec, owner=owner, target=revision_name(owner.name, scaled)) if scalable else None,
         desired_route(spec, owner=owner, routes=routes),

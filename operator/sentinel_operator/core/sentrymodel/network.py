@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from sentinel_operator.api.active import FOLLOW_PORT
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import Gateway, SentryModelSpec
 from sentinel_operator.api.serving import GRPC_PORT, HTTP_PORT, METRICS_PORT
 from sentinel_operator.core.names import Owner, revision_name
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.rollout.routes import Routes
+from sentinel_operator.core.sentrymodel.revision import is_followed
 
 PREVIEW_SUFFIX = "-preview"
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -43,7 +45,7 @@ def desired_services(
 
 def _service(spec: SentryModelSpec, owner: Owner, *, name: str, selector: dict[str, str]) -> Manifest:
     """Metrics are not on it."""
-    secure = _secure(spec)
+    secure = is_secure(spec)
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -85,6 +87,7 @@ def desired_service_account(spec: SentryModelSpec, *, owner: Owner) -> Manifest 
 
 def desired_network_policy(spec: SentryModelSpec, config: SentinelConfigSpec, *, owner: Owner) -> Manifest:
     """Gives the policy that opens the serving ports to all, and the metrics port to those that scrape it."""
+    told = (METRICS_PORT, FOLLOW_PORT) if is_followed(spec) else (METRICS_PORT,)
     scrapers = [name for name in (config.operator_namespace, config.monitoring_namespace) if name]
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -98,7 +101,7 @@ def desired_network_policy(spec: SentryModelSpec, config: SentinelConfigSpec, *,
                 *(
                     [
                         {
-                            "ports": [{"port": METRICS_PORT, "protocol": "TCP"}],
+                            "ports": [{"port": port, "protocol": "TCP"} for port in told],
                             "from": [
                                 {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: name}}} for name in scrapers
                             ],
@@ -151,7 +154,7 @@ def url(spec: SentryModelSpec, *, owner: Owner) -> str:
     gateway = spec.routing.gateway
     if spec.routing.provider == "Gateway" and gateway is not None and gateway.hostnames:
         return f"http://{gateway.hostnames[0]}{gateway.path_prefix.rstrip('/')}"
-    scheme = "https" if _secure(spec) else "http"
+    scheme = "https" if is_secure(spec) else "http"
     return f"{scheme}://{owner.name}.{owner.namespace}.svc:{HTTP_PORT}"
 
 
@@ -168,7 +171,8 @@ def _parents(gateway: Gateway) -> list[Manifest]:
     ]
 
 
-def _secure(spec: SentryModelSpec) -> bool:
+def is_secure(spec: SentryModelSpec) -> bool:
+    """Tells whether the pods speak TLS."""
     return spec.access is not None and spec.access.tls is not None
 
 

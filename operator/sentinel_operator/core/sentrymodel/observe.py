@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sentinel_operator.api.active import ACTIVE_FILE, ActiveConfig
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec, SentryModelStatus
 from sentinel_operator.api.serving import Termination, Verification
@@ -21,12 +22,13 @@ from sentinel_operator.core.sentrymodel.dataplane import DataPlane
 from sentinel_operator.core.sentrymodel.deployment import (
     CONFIG_DIGEST_ANNOTATION,
     MODEL_DIGEST_ANNOTATION,
+    PROCESS_DIGEST_ANNOTATION,
     VERSION_ANNOTATION,
 )
 from sentinel_operator.core.sentrymodel.faults import Fault, FieldOf, pod_fault, quoted
 from sentinel_operator.core.sentrymodel.references import Contents
-from sentinel_operator.core.sentrymodel.revision import revision_of
-from sentinel_operator.core.sentrymodel.volumes import FETCH, SERVER
+from sentinel_operator.core.sentrymodel.revision import active_name, revision_of
+from sentinel_operator.core.sentrymodel.volumes import FETCH, FOLLOW, SERVER
 
 ENDPOINT_SLICE = "EndpointSlice"
 
@@ -60,6 +62,9 @@ class DeploymentView:
     version: str = ""
     model_digest: str = ""
     config_digest: str = ""
+    process_digest: str = ""
+    follows: bool = False
+    """Its pods watch a ConfigMap that tells them what to serve."""
     fault: Fault | None = None
     """Why its pods cannot even be created: a quota, an admission policy."""
 
@@ -140,6 +145,18 @@ def observe_pods(owner: Owner, pods: tuple[Manifest, ...], *, field_of: FieldOf)
     return {revision: tuple(views) for revision, views in found.items()}
 
 
+def live_active(observed: Observed, revision: str) -> ActiveConfig | None:
+    """Reads what the pods of a revision's Deployment are told; None where it is not there or makes no sense."""
+    name = active_name(observed.owner.name, revision)
+    for child in observed.children:
+        if child["kind"] == "ConfigMap" and child["metadata"]["name"] == name:
+            try:
+                return ActiveConfig.model_validate_json((child.get("data") or {}).get(ACTIVE_FILE, ""))
+            except ValidationError:
+                return None
+    return None
+
+
 def observe_status(raw: Manifest) -> SentryModelStatus | None:
     """Reads what an earlier pass wrote; None when there is nothing that can be relied on."""
     try:
@@ -161,8 +178,14 @@ def _deployment(child: Manifest) -> DeploymentView:
         version=annotations.get(VERSION_ANNOTATION, ""),
         model_digest=annotations.get(MODEL_DIGEST_ANNOTATION, ""),
         config_digest=annotations.get(CONFIG_DIGEST_ANNOTATION, ""),
+        process_digest=annotations.get(PROCESS_DIGEST_ANNOTATION, ""),
+        follows=any(each.get("name") == FOLLOW for each in _pod_containers(spec)),
         fault=_creation_fault(child),
     )
+
+
+def _pod_containers(spec: Manifest) -> list[Manifest]:
+    return ((spec.get("template") or {}).get("spec") or {}).get("containers") or []
 
 
 def _creation_fault(child: Manifest) -> Fault | None:

@@ -9,16 +9,30 @@ from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.core.hashing import digest, hash8
 from sentinel_operator.core.names import REVISION, Owner, revision_name
 from sentinel_operator.core.plan import Manifest
-from sentinel_operator.core.sentrymodel.config import config_data
+from sentinel_operator.core.sentrymodel.config import JWKS_FILE, config_data, serving_config
 from sentinel_operator.core.sentrymodel.deployment import (
     COMPONENT,
     CONFIG_DIGEST_ANNOTATION,
     MODEL_DIGEST_ANNOTATION,
+    PROCESS_DIGEST_ANNOTATION,
     VERSION_ANNOTATION,
     deployment,
     pod_template,
 )
 from sentinel_operator.core.sentrymodel.references import Contents
+
+FOLLOWED = frozenset({"Shadow", "HotSwap", "Auto"})
+"""Strategies for which running pods are told what to serve, or what to mirror."""
+
+
+def is_followed(spec: SentryModelSpec) -> bool:
+    """Tells whether new pods watch the ConfigMap of their revision."""
+    return spec.rollout.strategy in FOLLOWED
+
+
+def active_name(owner: str, revision: str) -> str:
+    """Names the ConfigMap by which the pods of a revision's Deployment are told what to serve."""
+    return f"{revision_name(owner, revision)}-active"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +43,7 @@ class Revision:
     version: str
     model_digest: str
     config_digest: str
+    process_digest: str
     config_map: Manifest
     deployment: Manifest
 
@@ -43,14 +58,17 @@ def desired_revision(
 ) -> Revision:
     """Gives the revision that the spec asks for. Replicas, services and the like do not change its name."""
     unnamed = config_data(spec, owner=owner, revision="", contents=contents)
-    content = {"template": pod_template(spec, config, owner=owner, revision=""), "data": unnamed}
-    revision = hash8(content)
+    unnamed_template = pod_template(spec, config, owner=owner, revision="")
+    revision = hash8({"template": unnamed_template, "data": unnamed})
+    access = serving_config(spec, owner=owner, revision="").access.model_dump(mode="json", by_alias=True)
+    process = digest({"template": unnamed_template, "access": access, "keys": unnamed.get(JWKS_FILE, "")})
     name = revision_name(owner.name, revision)
     data = config_data(spec, owner=owner, revision=revision, contents=contents)
     labels = owner.labels(COMPONENT, revision=revision, extra=spec.labels)
     annotations = {
         VERSION_ANNOTATION: spec.model.version,
         CONFIG_DIGEST_ANNOTATION: digest(unnamed),
+        PROCESS_DIGEST_ANNOTATION: process,
         **({MODEL_DIGEST_ANNOTATION: spec.model.digest} if spec.model.digest else {}),
     }
     return Revision(
@@ -58,13 +76,20 @@ def desired_revision(
         version=spec.model.version,
         model_digest=spec.model.digest or "",
         config_digest=annotations[CONFIG_DIGEST_ANNOTATION],
+        process_digest=process,
         config_map=_config_map(owner, name=name, labels=labels, data=data),
         deployment=deployment(
             owner,
             name=name,
             labels=labels,
             annotations=annotations,
-            template=pod_template(spec, config, owner=owner, revision=revision),
+            template=pod_template(
+                spec,
+                config,
+                owner=owner,
+                revision=revision,
+                follows=active_name(owner.name, revision) if is_followed(spec) else "",
+            ),
         ),
     )
 

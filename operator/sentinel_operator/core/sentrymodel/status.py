@@ -39,7 +39,7 @@ def desired_status(
         revisions=history(observed, assessment) or None,
         rollout=_rollout(assessment),
         url=url(assessment.spec, owner=observed.owner),
-        replicas=_serving_pods(observed, assessment.stable),
+        replicas=_serving_pods(observed, assessment.host_of(assessment.stable)),
         ready_replicas=total_ready(observed),
         selector=as_selector(observed.owner.selector),
         verification=verification_status(observed, assessment),
@@ -110,25 +110,35 @@ def _previous(observed: Observed) -> tuple[Condition, ...]:
 
 def _revision_status(observed: Observed, assessment: Assessment, revision: str) -> RevisionStatus:
     target, found = assessment.target, observed.deployments.get(revision)
-    told = verified(observed, revision)
+    host = assessment.host_of(revision)
+    told = verified(observed, assessment, revision)
     known = target if target is not None and target.id == revision else found
     declared = known.model_digest if known is not None else ""
     return RevisionStatus(
         revision=revision,
         version=known.version if known is not None else "",
         model_digest=declared or (told.digest if told is not None else ""),
-        image_digest=_image_digest(observed, revision),
+        image_digest=_image_digest(observed, host, revision),
         config_digest=known.config_digest if known is not None else "",
-        ready_replicas=observed.ready(revision),
-        weight=observed_weight(assessment.view, revision),
+        ready_replicas=observed.ready(host),
+        weight=_weight(assessment, revision),
     )
 
 
-def _image_digest(observed: Observed, revision: str) -> str:
+def _weight(assessment: Assessment, revision: str) -> int:
+    """Gives the percent of the requests that a revision is observed to get."""
+    decision, view = assessment.decision, assessment.view
+    if view.state.strategy != "HotSwap":
+        return observed_weight(view, assessment.host_of(revision))
+    # The routing does not change: the pods that have swapped answer with the one, the rest with the other.
+    return decision.weight if revision == view.state.candidate else 100 - decision.weight
+
+
+def _image_digest(observed: Observed, host: str, revision: str) -> str:
     """Nodes may report different digests of one image (one a platform); a known one is kept while it is true."""
     status = observed.status
     known = {each.revision: each.image_digest for each in (status.stable, status.canary) if each} if status else {}
-    found = {pod.image_digest for pod in observed.pods.get(revision, ()) if pod.image_digest}
+    found = {pod.image_digest for pod in observed.pods.get(host, ()) if pod.image_digest}
     return (
         known[revision] if known.get(revision) and (not found or known[revision] in found) else min(found, default="")
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.analysis.subject import Subject, Target
 from sentinel_operator.core.names import ROUTING_MANAGER, revision_name
 from sentinel_operator.core.plan import WORKLOAD_MANAGER, Apply, Delete, Failure, Manifest, ObjectRef, Plan, Scale
 from sentinel_operator.core.sentrymodel.assess import Assessment, assess
@@ -20,7 +21,16 @@ from sentinel_operator.core.sentrymodel.transitions import changes, events, last
 REJECTED = "ChildRejected"
 REFERENCE_RETRY_SECONDS = 30.0
 _PRUNED = frozenset(
-    {"Service", "ServiceAccount", "NetworkPolicy", "HorizontalPodAutoscaler", "PodDisruptionBudget", "HTTPRoute"}
+    {
+        "Service",
+        "ServiceAccount",
+        "Role",
+        "RoleBinding",
+        "NetworkPolicy",
+        "HorizontalPodAutoscaler",
+        "PodDisruptionBudget",
+        "HTTPRoute",
+    }
 )
 
 
@@ -45,9 +55,12 @@ def plan_for(observed: Observed) -> Plan:
         delete=delete,
         status=told.status,
         events=told.events,
+        watch=_watched(observed, assessment),
         measure=assessment.judgement.measuring if assessment.judgement is not None else None,
         ask=asking(observed, assessment),
         requeue_after=assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
+        wants_slot=assessment.decision.wants_slot,
+        wants_room=_unsure_of_room(assessment),
     )
 
 
@@ -86,12 +99,41 @@ def _undecided(observed: Observed, summary: Summary) -> Plan:
     return Plan(status=as_manifest(status), events=events(observed.status, status, ()))
 
 
+def _unsure_of_room(assessment: Assessment) -> Manifest | None:
+    """Gives the template of the pods that an Auto rollout begins with, if whether they find room would matter."""
+    view, begun, target = assessment.view, assessment.decision.state, assessment.target
+    begins = bool(view.state.stable) and not view.state.candidate and bool(begun.candidate)
+    if not begins or view.spare is not None or target is None or begun.candidate != target.id:
+        return None
+    if view.spec.strategy != "Auto" or begun.strategy != "Canary":
+        return None
+    template: Manifest = target.deployment["spec"]["template"]
+    return template
+
+
 def _told(
     observed: Observed, assessment: Assessment, summary: Summary, *, scaled: Mapping[str, tuple[int, int]]
 ) -> Plan:
     made = changes(observed, assessment, scaled)
     status = desired_status(observed, assessment, summary, decision=last_decision(observed, made))
     return Plan(status=as_manifest(status), events=events(observed.status, status, made))
+
+
+def _watched(observed: Observed, assessment: Assessment) -> Subject | None:
+    """While a revision is swapped in, the pods say how far they are; nothing else would tell."""
+    state, swap = assessment.decision.state, assessment.decision.swap
+    if swap is None or state.strategy != "HotSwap":
+        return None
+    pods = [pod for pod in observed.pods.get(swap.host, ()) if pod.ready and pod.address]
+    owner = observed.owner
+    return Subject(
+        uid=owner.uid,
+        namespace=owner.namespace,
+        name=owner.name,
+        canary=swap.host,
+        stable="",
+        targets=tuple(Target(uid=each.uid, name=each.name, revision=swap.host, address=each.address) for each in pods),
+    )
 
 
 def _deploys(observed: Observed, assessment: Assessment, targets: Mapping[str, int]) -> bool:

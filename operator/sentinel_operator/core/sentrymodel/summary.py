@@ -82,7 +82,7 @@ def stable_label(observed: Observed, assessment: Assessment) -> str:
 
 def goes_on(observed: Observed, assessment: Assessment) -> str:
     """Says who serves meanwhile, where somebody does."""
-    if assessment.stable and observed.ready(assessment.stable) > 0:
+    if assessment.stable and observed.ready(assessment.host_of(assessment.stable)) > 0:
         return f"; {stable_label(observed, assessment)} goes on serving"
     return ""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sentinel_operator.api.sentrymodel import VerificationStatus
 from sentinel_operator.api.serving import ExitCode, Verification
-from sentinel_operator.core.conditions import Finding
+from sentinel_operator.core.conditions import Finding, rfc3339
 from sentinel_operator.core.sentrymodel.assess import Assessment, record_of
 from sentinel_operator.core.sentrymodel.observe import Observed, PodView
+from sentinel_operator.core.sentrymodel.swapping import swap_reports
 
 MODEL_VERIFIED = "ModelVerified"
 ARTIFACT_FROM_CACHE = "ArtifactFromCache"
@@ -14,9 +15,12 @@ _BAD = frozenset({"Failed", "Rejected"})
 _DISPROOFS = frozenset({ExitCode.DigestMismatch.name, ExitCode.SignatureInvalid.name})
 
 
-def verified(observed: Observed, revision: str) -> Verification | None:
+def verified(observed: Observed, assessment: Assessment, revision: str) -> Verification | None:
     """Gives what the pods of a revision verified. Where they differ only in the time, the same one is given each time,
     so that a new pod changes nothing."""
+    host = assessment.host_of(revision)
+    if host != revision:
+        return _swapped_in(observed, host, revision)
     found = [(pod.verification, pod.name) for pod in _tellers(observed, revision)]
     ordered = sorted((each.at, name, each) for each, name in found if each is not None)
     known = observed.status.verification if observed.status is not None else None
@@ -26,9 +30,20 @@ def verified(observed: Observed, revision: str) -> Verification | None:
     return ordered[0][2] if ordered else None
 
 
+def _swapped_in(observed: Observed, host: str, revision: str) -> Verification | None:
+    """Pods that were made for another revision say while they swap what they verified of this one."""
+    for report in swap_reports(observed, host):
+        held = report.held.get(revision)
+        if held is not None and held.state == "Ready" and held.digest:
+            return Verification(
+                digest=held.digest, authority=held.authority, identity=held.identity, at=rfc3339(observed.now)
+            )
+    return None
+
+
 def verification_status(observed: Observed, assessment: Assessment) -> VerificationStatus | None:
     """Gives the verification of what serves; the last known one while the same revision has no pods."""
-    found = verified(observed, assessment.stable)
+    found = verified(observed, assessment, assessment.stable)
     if found is not None:
         return VerificationStatus(digest=found.digest, authority=found.authority, identity=found.identity, at=found.at)
     status = observed.status
@@ -49,7 +64,7 @@ def _model_verified(observed: Observed, assessment: Assessment) -> Finding:
         return Finding(
             MODEL_VERIFIED, "Unknown", "NotRequested", "neither spec.model.digest nor spec.model.verify is set"
         )
-    told = verified(observed, assessment.stable or (assessment.target.id if assessment.target else ""))
+    told = verified(observed, assessment, assessment.stable or (assessment.target.id if assessment.target else ""))
     if told is None:
         return _remembered(observed, assessment)
     if told.warning:

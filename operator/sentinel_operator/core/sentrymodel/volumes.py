@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sentinel_operator.api.active import SERVICE_ACCOUNT_DIR
 from sentinel_operator.api.fields import quantity
 from sentinel_operator.api.pod import SecretKeyRef
 from sentinel_operator.api.sentrymodel import SentryModelSpec
@@ -12,13 +13,21 @@ from sentinel_operator.api.serving import CACHE_DIR, CONFIG_DIR, MODEL_DIR
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.sentrymodel.config import API_KEYS_DIR, SOURCE_DIR, TLS_DIR, authority_dir
 
-FETCH, SERVER, SOURCE = "fetch", "server", "source"
-"""Names of the containers; `source` exists for artifacts that are baked into an image."""
-RESERVED = frozenset({"config", "model", "tmp", "source", "cache", "api-keys", "tls"})
-RESERVED_PATHS = (CONFIG_DIR, MODEL_DIR, SOURCE_DIR, CACHE_DIR, "/etc/sentinel-secrets", "/tmp")  # noqa: S108
+FETCH, FOLLOW, SERVER, SOURCE = "fetch", "follow", "server", "source"
+"""Names of the containers; `source` exists for artifacts that are baked into an image, `follow` where running pods are
+told what to serve: it sees what `fetch` sees."""
+RESERVED = frozenset({"config", "model", "tmp", "source", "cache", "api-keys", "tls", "token"})
+RESERVED_PATHS = (
+    *(CONFIG_DIR, MODEL_DIR, SOURCE_DIR, CACHE_DIR, "/etc/sentinel-secrets", "/tmp"),  # noqa: S108
+    "/var/run/secrets",
+)
 _READABLE = 0o444  # the Secret's files belong to root; the pod's user only reads them
 _TMP_LIMIT = "1Gi"
 _SLACK = 64 * 1024**2
+_COPIES = 2
+"""Of the largest artifact: fetch may hold a part of it beside the copy; it refuses a larger one itself."""
+_COPIES_FOLLOWING = 4
+"""The one that serves, the one that comes, the part of it, and one that is about to be removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +47,49 @@ class Mounted:
 
     def mount(self, container: str) -> Manifest | None:
         """Gives the container's entry, if it sees the volume."""
-        if container in self.writers:
+        like = FETCH if container == FOLLOW else container
+        if like in self.writers:
             return {"name": self.name, "mountPath": self.path}
-        return {"name": self.name, "mountPath": self.path, "readOnly": True} if container in self.readers else None
+        return {"name": self.name, "mountPath": self.path, "readOnly": True} if like in self.readers else None
 
 
-def mounted(spec: SentryModelSpec, *, config_map: str) -> tuple[Mounted, ...]:
+_TOKEN = Mounted(
+    "token",
+    {
+        "projected": {
+            "defaultMode": _READABLE,
+            "sources": [
+                {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+                {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+                {
+                    "downwardAPI": {
+                        "items": [
+                            {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+                        ]
+                    }
+                },
+            ],
+        }
+    },
+    SERVICE_ACCOUNT_DIR,
+    readers=(FETCH,),
+)
+"""The server gets none: it has no business with the API server."""
+
+
+def mounted(spec: SentryModelSpec, *, config_map: str, following: bool = False) -> tuple[Mounted, ...]:
     """Gives every volume of the pod, in one order always."""
     limit = int(quantity(spec.model.max_bytes))
+    copies = _COPIES_FOLLOWING if following else _COPIES
     return (
         Mounted("config", {"configMap": {"name": config_map}}, CONFIG_DIR, readers=(FETCH, SERVER)),
-        # Twice the artifact, since fetch may hold a part of it beside the copy; it refuses a larger one itself.
-        Mounted("model", _empty(str(2 * limit + _SLACK)), MODEL_DIR, readers=(SERVER,), writers=(FETCH,)),
+        Mounted("model", _empty(str(copies * limit + _SLACK)), MODEL_DIR, readers=(SERVER,), writers=(FETCH,)),
         Mounted("tmp", _empty(_TMP_LIMIT), "/tmp", writers=(FETCH, SERVER)),  # noqa: S108
         *_source(spec, limit),
         *_cache(spec),
         *_authorities(spec),
         *_access(spec),
+        *([_TOKEN] if following else []),
         *_extra(spec),
     )
 

@@ -39,7 +39,7 @@ class PodMetrics:
         """Asks the pods of both revisions at once."""
         targets = [*_asked(subject.targets, subject.canary), *_asked(subject.targets, subject.stable)]
         at = self._now()
-        answers = await asyncio.gather(*(self._ask(target) for target in targets))
+        answers = await asyncio.gather(*(self._ask(target, candidate=subject.canary) for target in targets))
         pods = {target.uid: seen for target, seen in zip(targets, answers, strict=True) if isinstance(seen, Seen)}
         faults = tuple(answer for answer in answers if isinstance(answer, str))
         for revision, role in ((subject.canary, "new"), (subject.stable, "stable")):
@@ -51,11 +51,12 @@ class PodMetrics:
                 raise CannotMeasure(f"no pod of the {role} revision {revision} of {len(of)} tells its metrics{why}")
         return Look(Snapshot(at, pods), faults)
 
-    async def _ask(self, target: Target) -> Seen | str:
+    async def _ask(self, target: Target, *, candidate: str) -> Seen | str:
         async with self._free:
             try:
                 body = await self._fetch.get(target.url, timeout=_TIMEOUT, limit=_LIMIT)
-                return Seen(target.revision, read(body.decode()))
+                counts = read(body.decode(), revision=target.revision, candidate=candidate)
+                return Seen(target.revision, counts)
             except (CannotMeasure, ExpositionError) as error:
                 return f"{target.name}: {error}"
             except ValueError:

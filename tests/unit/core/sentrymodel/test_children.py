@@ -14,8 +14,8 @@ from tests.unit.core.sentrymodel.scenes import GATEWAY, full, kinds
 
 def test_everything_that_is_applied_is_declared_for_the_roles():
     declared = {(each.api_version, each.kind) for each in CHILDREN}
-    world = full()
-    applied = {(step.ref.api_version, step.ref.kind) for step in world.plan().apply}
+    told = World.of(a_model().with_rollout(strategy="HotSwap"))
+    applied = {(step.ref.api_version, step.ref.kind) for world in (full(), told) for step in world.plan().apply}
     assert applied <= declared
     assert {each.kind for each in CHILDREN} - {kind for _, kind in applied} == {"Pod", "EndpointSlice"}
     assert {each.kind for each in CHILDREN if each.scalable} == {"Deployment"}

@@ -115,6 +115,10 @@ def families(
             reason=standing.reason,
         )
         yield from _swaps(flips.get(config.revision, 0), common)
+        if standing.revision is not None:
+            found = standing.revision.model.artifact.verification
+            about = {"digest": found.digest, "authority": found.authority, "identity": found.identity}
+            yield gauge(f"{PREFIX}_verification_info", "What was verified of the copy.", 1, common, **about)
         if role is Role.CANDIDATE or standing.parity is not None:
             yield from _parity(standing, instruction, common, against=active)
     serial = {"model": next((each.config.name for each in standings), "")}
