@@ -43,3 +43,43 @@ def test_an_image_that_makes_new_revisions_everywhere_is_pointed_out(image, said
     verdict = judged({"images": {image: "registry.test/image:2"}}, before=before)
     assert verdict.errors == ()
     assert verdict.warnings == (f"spec.images.{image} is another one: {said} a new revision",)
+
+
+@pytest.mark.parametrize(
+    ("budget", "before", "said"),
+    [
+        (
+            {"maxConcurrentRollouts": 0},
+            {},
+            "spec.changeBudget.maxConcurrentRollouts is 0: no rollout begins until it is raised; those under way go on",
+        ),
+        ({"maxConcurrentRollouts": 0}, {"maxConcurrentRollouts": 0}, ""),
+        (
+            {"perGpuClass": 0},
+            {"perGpuClass": 1},
+            (
+                "spec.changeBudget.perGpuClass is 0: no rollout that asks for GPUs begins until it is raised; "
+                "those under way go on"
+            ),
+        ),
+        (
+            {"maxConcurrentRollouts": 2, "perNamespace": 3},
+            {},
+            "spec.changeBudget.perNamespace has no effect: spec.changeBudget.maxConcurrentRollouts is 2",
+        ),
+        ({"maxConcurrentRollouts": 2, "perNamespace": 2}, {}, ""),
+    ],
+    ids=["a freeze", "a freeze that was there", "a freeze of GPUs", "never reached", "reached"],
+)
+def test_limits_that_stop_everything_or_nothing_are_pointed_out(budget, before, said):
+    verdict = judged({"changeBudget": budget}, before={"changeBudget": before})
+    assert verdict == Verdict(warnings=(said,) if said else ())
+
+
+def test_limits_are_numbers_from_0_on():
+    verdict = judged({"changeBudget": {"maxConcurrentRollouts": -1, "perNamespace": 1.5, "perGpuClass": 10001}})
+    assert [error.field for error in verdict.errors] == [
+        "spec.changeBudget.maxConcurrentRollouts",
+        "spec.changeBudget.perNamespace",
+        "spec.changeBudget.perGpuClass",
+    ]
