@@ -143,12 +143,6 @@ class Ledger:
             self._aside.add(who)
             self._changed()
 
-    def gone(self, who: Claimant) -> None:
-        """Frees everything of an object that is gone, or on its way out."""
-        self._forget(who)
-        if self._known.pop(who, None) is not None:
-            self._changed()
-
     # ------------------------------------------------------------------------------------ whom that concerns
 
     def _forget(self, who: Claimant) -> None:

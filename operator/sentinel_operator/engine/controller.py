@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -15,10 +15,11 @@ from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.analysis.progress import Task
 from sentinel_operator.core.analysis.subject import Subject
-from sentinel_operator.core.outside import NOTHING, Outside
+from sentinel_operator.core.budget.claim import Claimant
+from sentinel_operator.core.outside import Outside
 from sentinel_operator.core.plan import Asking, Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import Reconciler
-from sentinel_operator.core.rollout.observed import GateView
+from sentinel_operator.core.rollout.observed import Budget, GateView
 from sentinel_operator.core.swapreport import SwapReport
 from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of
 from sentinel_operator.engine.errors import ApiError, Conflict, NotLeader, Retry, StepFailed, SubjectGone, Terminal
@@ -95,6 +96,22 @@ class Reporting(Protocol):
         """Asks no more."""
 
 
+class Slots(Protocol):
+    """Who grants slots of the cluster's change budget."""
+
+    def unasked(self) -> Budget:
+        """Gives what a pass is told that has not asked."""
+
+    def ask(self, raw: Manifest) -> Budget:
+        """Answers a pass that wants to begin; what is granted is reserved until the pass is over."""
+
+    def passed(self, who: Claimant) -> None:
+        """Takes in the end of a pass."""
+
+    def failed(self, who: Claimant, *, certain: bool) -> None:
+        """Takes in that a pass failed; `certain`: its status was not written."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What a controller sees of the cluster: its objects, and the caches of everything they may own."""
@@ -134,6 +151,7 @@ class Controller:
         measurer: Measuring,
         gates: Gates,
         reports: Reporting,
+        slots: Slots,
         deadline: float = 60.0,
     ) -> None:
         self.reconciler, self.view, self.queue = reconciler, view, queue
@@ -142,6 +160,7 @@ class Controller:
         self._measurer, self._measuring = measurer, dict[Key, str]()
         self._gates, self._asking = gates, dict[Key, str]()
         self._reports, self._watching = reports, dict[Key, str]()
+        self._slots = slots
         self._repeats: dict[Key, int] = {}
 
     @property
@@ -206,6 +225,7 @@ class Controller:
                 logger.exception("the pass failed unexpectedly")
                 self.queue.retry(key)
             finally:
+                self._settle(key, result)
                 self._metrics.reconciled(self.name, result.value, time.perf_counter() - started)
 
     async def _reconcile(self, key: Key) -> Result:
@@ -234,18 +254,15 @@ class Controller:
             return self._failed(key, error, str(error))
 
     async def _observe_plan_execute(self, key: Key, raw: Manifest) -> Result:
-        children, pods = self.view.children_of(key)
-        references = await self._references.read(key, self.reconciler.references(raw))
-        observed = self.reconciler.observe(
-            raw, children, pods, references, self._config(), self._now(), self._outside(raw)
-        )
-        plan = self.reconciler.plan(observed)
+        observed, plan = await self._decide(key, raw)
         try:
             writes = await self._executor.execute(raw, plan)
         except StepFailed as error:
             told = self.reconciler.on_error(observed, error.failure)
             if told is not None:
                 await self._report(raw, told)
+                if told.requeue_after is not None:
+                    self.queue.add_after(key, told.requeue_after)
             raise
         self.queue.forget(key)
         self._measure(key, raw["metadata"]["uid"], plan)
@@ -254,16 +271,38 @@ class Controller:
         self._look_again(key, plan, writes)
         return Result.CHANGED if writes else Result.UNCHANGED
 
+    async def _decide(self, key: Key, raw: Manifest) -> tuple[Any, Plan]:
+        """Observes and plans; what a plan shows to depend on is asked for then, and it is planned anew."""
+        children, pods = self.view.children_of(key)
+        references = await self._references.read(key, self.reconciler.references(raw))
+        config, now, outside = self._config(), self._now(), self._outside(raw)
+        observed = self.reconciler.observe(raw, children, pods, references, config, now, outside)
+        plan = self.reconciler.plan(observed)
+        if plan.wants_slot:
+            outside = replace(outside, budget=self._slots.ask(raw))
+            observed = self.reconciler.observe(raw, children, pods, references, config, now, outside)
+            plan = self.reconciler.plan(observed)
+        return observed, plan
+
+    def _settle(self, key: Key, result: Result) -> None:
+        """Gives back what the pass was granted and has not used."""
+        who = Claimant(self.name, *key)
+        if result in {Result.UNCHANGED, Result.CHANGED, Result.GONE}:
+            self._slots.passed(who)
+        else:
+            self._slots.failed(who, certain=result in {Result.CONFLICT, Result.TERMINAL, Result.NOT_LEADER})
+
     def _outside(self, raw: Manifest) -> Outside:
         """Gives what is known beside the objects of the revision that is being delivered."""
         candidate = ((raw.get("status") or {}).get("rollout") or {}).get("candidate", "")
         if not candidate:
-            return NOTHING
+            return Outside(budget=self._slots.unasked())
         uid = raw["metadata"]["uid"]
         return Outside(
             measured={candidate: self._measurer.measured(uid, candidate)},
             gates=self._gates.answers(uid),
             swaps=self._reports.reports(uid),
+            budget=self._slots.unasked(),
         )
 
     def _measure(self, key: Key, uid: str, plan: Plan) -> None:

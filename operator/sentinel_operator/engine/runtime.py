@@ -14,11 +14,14 @@ from typing import Any, Protocol
 
 from sentinel_operator.api.kinds import SENTINEL_CONFIG
 from sentinel_operator.core import names
+from sentinel_operator.core.budget.claim import Claimant
+from sentinel_operator.core.budget.limits import limited
 from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.core.reconciler import Reconciler
 from sentinel_operator.engine.access import Access
 from sentinel_operator.engine.backoff import Backoff
-from sentinel_operator.engine.cache import Key, ObjectCache, owner_of
+from sentinel_operator.engine.budget import Ledger
+from sentinel_operator.engine.cache import Key, ObjectCache, key_of, owner_of
 from sentinel_operator.engine.configsource import NAME, ConfigSource
 from sentinel_operator.engine.controller import Controller, View
 from sentinel_operator.engine.errors import ApiError
@@ -81,6 +84,7 @@ class Runtime:
         self._askers: list[Asker] = []
         self._reporters: list[PodReports] = []
         self._closing: tuple[Sequence[Closes], ...] = (self._measurers, self._askers, self._reporters)
+        self.ledger = self._ledger()
         self._optional = {Resource.of_child(child) for each in reconcilers for child in each.children if child.optional}
         self._config_cache = ObjectCache()
         self.config = ConfigSource(self._config_cache, changed=self._config_changed)
@@ -89,6 +93,7 @@ class Runtime:
         self.controllers = {each.kind.kind: self._controller(each) for each in reconcilers}
         self.reference_watch = self._watch_references()
         self.primed = {name: asyncio.Event() for name in self.controllers}
+        self.recounted = {name: asyncio.Event() for name in self.controllers}
         self.resync = Resync(self.api, tuple(self.controllers.values()), period=settings.resync, rng=self.rng)
 
     def start(self, supervisor: Supervisor) -> tuple[Task, list[Task]]:
@@ -100,6 +105,7 @@ class Runtime:
         supervisor.keep("resync", self.resync.run())
         for name in self.controllers:
             _ = supervisor.start(f"{name} priming", self._prime(name), may_end=True)
+            _ = supervisor.start(f"{name} recount", self._recount(name), may_end=True)
         for resource in self._optional:
             _ = supervisor.start(f"arrival of {resource.plural}", self._arrived(resource), may_end=True)
         workers = [
@@ -129,7 +135,7 @@ class Runtime:
             await controller.queue.drained()
 
     async def _work(self, name: str, controller: Controller) -> None:
-        await self.primed[name].wait()
+        await self.recounted[name].wait()
         await controller.work(self.elector.elected)
 
     async def _prime(self, name: str) -> None:
@@ -144,6 +150,19 @@ class Runtime:
         for key in controller.view.primary:
             controller.queue.add(key, Lane.RESYNC)
         self.primed[name].set()
+
+    async def _recount(self, name: str) -> None:
+        """Lets the workers begin once this process knows what the former leader wrote last: by the change budget, a
+        rollout that it began is one that others wait for."""
+        await self.primed[name].wait()
+        waited = not self.elector.elected.is_set()
+        await self.elector.elected.wait()
+        if waited and limited(self.config.current().change_budget):
+            controller = self.controllers[name]
+            changed, gone = controller.view.primary.replace(*await self._listed(controller.view.resource))
+            for raw in (*changed, *gone):
+                controller.queue.add(key_of(raw))
+        self.recounted[name].set()
 
     async def _arrived(self, resource: Resource) -> None:
         """Looks at everything anew once an API that the cluster lacked is served."""
@@ -167,7 +186,7 @@ class Runtime:
 
     def _controller(self, reconciler: Reconciler[Any]) -> Controller:
         resource = Resource.of_kind(reconciler.kind)
-        primary = ObjectCache()
+        primary = ObjectCache(observer=lambda key, raw: self.ledger.seen(Claimant(resource.kind, *key), raw))
         children = {Resource.of_child(child) for child in reconciler.children}
         view = View(resource, primary, {child: self._informer(child).cache for child in children})
         executor = Executor(
@@ -188,6 +207,7 @@ class Runtime:
             measurer=self._measurer(queue),
             gates=self._asker(queue),
             reports=self._pod_reports(queue),
+            slots=self.ledger,
             queue=queue,
             executor=executor,
             references=References(self.api, self.table, clock=time.monotonic),
@@ -260,8 +280,28 @@ class Runtime:
         return ReferenceWatch(self.api, CONFIG_MAPS, changed=changed, lost=lost, metrics=self.metrics, rng=self.rng)
 
     def _config_changed(self) -> None:
+        """Wakes those whom the change budget lets begin now first, and then everybody."""
+        self.ledger.limits_changed(
+            (Claimant(name, *key), raw)
+            for name, controller in self.controllers.items()
+            for key in controller.view.primary
+            if (raw := controller.view.primary.get(key)) is not None
+        )
         for controller in self.controllers.values():
             controller.enqueue_all()
+
+    def _ledger(self) -> Ledger:
+        def wake(who: Claimant) -> None:
+            self.controllers[who.kind].queue.add(Key(who.namespace, who.name))
+
+        ledger = Ledger(
+            budget=lambda: self.config.current().change_budget,
+            wake=wake,
+            soon=asyncio.get_running_loop().call_soon,
+            now=functools.partial(datetime.now, UTC),
+        )
+        self.metrics.rollouts(under_way=lambda: ledger.holding, waiting=lambda: ledger.waiting)
+        return ledger
 
     def _lease_api(self, access: Access) -> KubeApi:
         """A client of its own for the lease: however slow all else is, a renewal never waits for a free slot."""
