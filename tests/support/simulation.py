@@ -15,7 +15,8 @@ from typing import Any
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.serving import ExitCode
 from sentinel_operator.core.outside import NOTHING, Outside
-from sentinel_operator.core.plan import Apply, Delete, Event, ObjectRef, Plan, Scale
+from sentinel_operator.core.plan import Apply, Delete, Event, Failure, ObjectRef, Plan, Scale
+from sentinel_operator.core.sentrymodel.observe import Observed
 from sentinel_operator.core.sentrymodel.reconciler import SentryModelReconciler
 from tests.support.builders import NOW, ModelBuilder, PodBuilder, Raw, a_pod
 
@@ -31,6 +32,23 @@ def every_version_works(_: str) -> ExitCode | None:
 def follows(deployment: Raw) -> bool:
     """Tells whether its pods watch what they should serve: the one part of a template that may change."""
     return "follow" in {each["name"] for each in deployment["spec"]["template"]["spec"]["containers"]}
+
+
+def a_job_pod(job: Raw, **status: Any) -> Raw:
+    """The pod of a Job; without a status it runs."""
+    metadata = job["metadata"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{metadata['name']}-abc",
+            "uid": f"pod-of-{metadata['uid']}",
+            "namespace": metadata["namespace"],
+            "labels": job["spec"]["template"]["metadata"]["labels"],
+            "ownerReferences": [{"kind": "Job", "name": metadata["name"], "uid": metadata["uid"], "controller": True}],
+        },
+        "status": status or {"phase": "Running"},
+    }
 
 
 @dataclass
@@ -52,6 +70,8 @@ class World:
     now: datetime = NOW
     objects: dict[Key, Raw] = field(default_factory=dict)
     pods: list[SimulatedPod] = field(default_factory=list)
+    job_pod: Callable[[Raw], Raw | None] = a_job_pod
+    """The pod of a Job that has not ended, if there is one."""
     config_maps: dict[str, Raw] = field(default_factory=dict)
     config: SentinelConfigSpec = field(default_factory=SentinelConfigSpec)
     events: list[Event] = field(default_factory=list)
@@ -88,12 +108,21 @@ class World:
 
     def plan(self) -> Plan:
         """One observation and what it leads to."""
+        return self.reconciler.plan(self.observed())
+
+    def refused(self, failure: Failure) -> Plan | None:
+        """What is told of a step that the API server refused."""
+        return self.reconciler.on_error(self.observed(), failure)
+
+    def observed(self) -> Observed:
+        """One observation."""
         raw = copy.deepcopy(self.model)
         references = {ref: self.config_maps.get(ref.name) for ref in self.reconciler.references(raw)}
         children = tuple(self.objects[key] for key in sorted(self.objects))
-        pods = tuple(pod.builder.raw for pod in self.pods)
-        observed = self.reconciler.observe(raw, children, pods, references, self.config, self.now, self.outside)
-        return self.reconciler.plan(observed)
+        jobs = [each for each in children if each["kind"] == "Job" and not (each.get("status") or {}).get("conditions")]
+        measuring = [pod for job in jobs if (pod := self.job_pod(job)) is not None]
+        pods = (*(pod.builder.raw for pod in self.pods), *measuring)
+        return self.reconciler.observe(raw, children, pods, references, self.config, self.now, self.outside)
 
     def execute(self, plan: Plan, *, steps: int | None = None) -> int:
         """Carries a plan out, or only its first steps, as an operator does that is killed; counts the writes."""
@@ -146,6 +175,8 @@ class World:
             self._count(intent)
             self.objects[key] = intent
             return 1
+        if live["kind"] == "Job":
+            assert live["spec"] == intent["spec"], "a Job would be changed"
         if live.get("immutable"):
             assert live["data"] == intent["data"], "an immutable ConfigMap would be changed"
         after = {**live, **intent, "metadata": {**live["metadata"], **intent["metadata"]}}

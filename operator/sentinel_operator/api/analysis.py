@@ -99,11 +99,14 @@ class JobTemplate(Model):
     """What the Job is made of, as in a CronJob's jobTemplate."""
 
     spec: OpenObject
-    """As in a Job; {{canary}} and {{stable}} reach it as the environment variables CANARY and STABLE."""
+    """As in a Job: a template, and how long it may take and is kept. The revisions and the object reach it as the
+    environment variables CANARY, STABLE, NAMESPACE and NAME. It is tried once, with no more rights than the model's
+    own pods."""
 
 
 class JobMetric(Model):
-    """A Job: `result` is 1 when it completes and 0 when it fails."""
+    """A Job: `result` is 1 when it completes and 0 when it ends with another exit code. One that cannot be made or
+    started, is killed or takes too long is an error."""
 
     template: JobTemplate
 

@@ -39,7 +39,7 @@ def key_of(raw: Mapping[str, object]) -> Key:
 def owner_of(raw: Manifest) -> Owner | None:
     """Reads whose child an object is; None for one that bears no labels of ours."""
     labels = raw["metadata"].get("labels") or {}
-    kind, name = labels.get(names.KIND), labels.get(names.NAME)
+    kind, name = labels.get(names.KIND), labels.get(names.NAME) or labels.get(names.MEASURES)
     return Owner(kind, raw["metadata"].get("namespace") or "", name) if kind and name else None
 
 

@@ -12,7 +12,7 @@ from sentinel_operator.api.kinds import KINDS, SENTINEL_CONFIG, SENTRY_MODEL, Ki
 from tests.integration.crds.client import Client, Kubectl, collection
 from tests.integration.crds.conftest import ROOT
 from tests.integration.crds.kstatus import kstatus
-from tests.unit.crdgen.rule_cases import accepted, examples, unserved
+from tests.unit.crdgen.rule_cases import accepted, examples
 
 pytestmark = pytest.mark.integration
 
@@ -182,9 +182,7 @@ def test_it_can_be_scaled_like_a_deployment(api: Client, kubectl: Kubectl, names
     assert scale["status"] == {"replicas": 2, "selector": "sentinel.dev/name=minimal"}
 
 
-@pytest.mark.parametrize(
-    "document", [*accepted(), *unserved(), *examples()], ids=lambda document: document["metadata"]["name"]
-)
+@pytest.mark.parametrize("document", [*accepted(), *examples()], ids=lambda document: document["metadata"]["name"])
 def test_applying_an_object_again_changes_nothing(api: Client, namespace: str, document: dict[str, Any]):
     kind = next(kind for kind in KINDS if kind.kind == document["kind"])
     path = f"{collection(kind, namespace)}/{document['metadata']['name']}"

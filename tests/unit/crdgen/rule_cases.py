@@ -74,12 +74,6 @@ def accepted() -> tuple[dict[str, Any], ...]:
     return _documents("accepted")
 
 
-@cache
-def unserved() -> tuple[dict[str, Any], ...]:
-    """Gives objects that the schema accepts and that ask for what this version of the operator does not do."""
-    return _documents("unserved")
-
-
 def _documents(folder: str) -> tuple[dict[str, Any], ...]:
     documents = (yaml.safe_load(path.read_text()) for path in sorted((DATA / folder).glob("*.yaml")))
     return tuple(json.loads(json.dumps(document)) for document in documents)  # an alias becomes a value of its own
@@ -107,7 +101,7 @@ def places(occurrence: Occurrence) -> list[tuple[dict[str, Any], Steps]]:
 
 def found(kind: Kind, steps: tuple[str, ...]) -> list[tuple[dict[str, Any], Steps]]:
     """Gives each valid object that has something at the place, and where."""
-    documents = (document for document in (*accepted(), *unserved()) if document["kind"] == kind.kind)
+    documents = (document for document in accepted() if document["kind"] == kind.kind)
     return [(document, concrete) for document in documents for concrete in _concrete(document, steps)]
 
 

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from sentinel_operator.api.kinds import KINDS, Kind
 from sentinel_operator.core.admission.errors import broken_rules, explain
-from sentinel_operator.core.admission.sentrymodel import read
 from sentinel_operator.core.admission.verdict import FieldError
 from tests.unit.crdgen import rule_cases
 from tests.unit.crdgen.rule_cases import (
@@ -26,7 +25,6 @@ from tests.unit.crdgen.rule_cases import (
     places,
     refused,
     schema_of,
-    unserved,
 )
 
 OCCURRENCES = tuple(occurrences())
@@ -66,9 +64,7 @@ def defaulted(value: Any, schema: dict[str, Any]) -> Any:
     return float(value) if schema.get("type") == "number" else value
 
 
-@pytest.mark.parametrize(
-    "document", [*accepted(), *unserved(), *examples()], ids=lambda document: document["metadata"]["name"]
-)
+@pytest.mark.parametrize("document", [*accepted(), *examples()], ids=lambda document: document["metadata"]["name"])
 def test_an_accepted_object_parses_and_survives_a_round_trip(document):
     assert verdict(document) == ()
     spec = next(kind for kind in KINDS if kind.kind == document["kind"]).spec
@@ -80,13 +76,6 @@ def test_an_accepted_object_parses_and_survives_a_round_trip(document):
 def test_every_field_is_in_an_accepted_object(kind: Kind):
     spec = schema_of(kind)["properties"]["spec"]
     assert [".".join(steps) for steps in fields(spec, ("spec",)) if not found(kind, steps)] == []
-
-
-@pytest.mark.parametrize("document", unserved(), ids=lambda document: document["metadata"]["name"])
-def test_what_is_not_served_is_refused_with_nothing_but_that(document: dict[str, Any]):
-    _, errors = read(document)
-    assert errors
-    assert all("is not served by this version of the operator" in error.message for error in errors)
 
 
 @pytest.mark.parametrize("occurrence", OCCURRENCES, ids=str)

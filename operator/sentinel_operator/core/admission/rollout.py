@@ -10,7 +10,6 @@ from sentinel_operator.core.admission.verdict import FieldError
 from sentinel_operator.core.analysis.check import problems
 
 _ROLLOUT = "spec.rollout"
-_NOT_YET = "is not served by this version of the operator"
 
 
 def rollout_problems(rollout: RolloutSpec) -> Iterator[FieldError]:
@@ -18,9 +17,6 @@ def rollout_problems(rollout: RolloutSpec) -> Iterator[FieldError]:
     for path, analysis in _analyses(rollout):
         for field, message in problems(analysis):
             yield FieldError(f"{path}.{field}", message)
-        for index, check in enumerate(analysis.metrics or ()):
-            if check.job is not None:
-                yield FieldError(f"{path}.metrics[{index}].job", _NOT_YET)
 
 
 def _analyses(rollout: RolloutSpec) -> Iterator[tuple[str, AnalysisSpec]]:

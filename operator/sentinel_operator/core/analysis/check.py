@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sentinel_operator.api.analysis import WITHOUT_BASELINE, AnalysisSpec, MetricCheck
 from sentinel_operator.core.analysis.condition import BASELINE, ConditionError, condition
+from sentinel_operator.core.analysis.jobrules import job_problems
 from sentinel_operator.core.analysis.jsonpath import PathError, check_path
 
 
@@ -34,6 +35,8 @@ def _of_metric(check: MetricCheck) -> Iterator[tuple[str, str]]:
             check_path(check.web.json_path)
         except PathError as error:
             yield "web.jsonPath", str(error)
+    if check.job is not None:
+        yield from job_problems(check.job)
 
 
 def _gives_baseline(check: MetricCheck) -> bool:

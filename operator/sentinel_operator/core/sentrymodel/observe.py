@@ -26,6 +26,7 @@ from sentinel_operator.core.sentrymodel.deployment import (
     VERSION_ANNOTATION,
 )
 from sentinel_operator.core.sentrymodel.faults import Fault, FieldOf, pod_fault, quoted
+from sentinel_operator.core.sentrymodel.jobs import JobView
 from sentinel_operator.core.sentrymodel.references import Contents
 from sentinel_operator.core.sentrymodel.revision import active_name, revision_of
 from sentinel_operator.core.sentrymodel.volumes import FETCH, FOLLOW, SERVER
@@ -88,6 +89,8 @@ class Observed:
     """Every object that the model controls, raw."""
     strangers: frozenset[tuple[str, str]] = frozenset()
     """Kind and name of objects with the model's labels that somebody else controls."""
+    jobs: Mapping[str, JobView] = field(default_factory=dict)
+    """Those that measure, by name."""
     outside: Outside = NOTHING
     now: datetime
 

@@ -14,6 +14,7 @@ from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import PODS, READ, ChildKind
 from sentinel_operator.core.sentrymodel.dataplane import observe_data_plane
+from sentinel_operator.core.sentrymodel.jobs import observe_jobs
 from sentinel_operator.core.sentrymodel.observe import (
     ENDPOINT_SLICE,
     Observed,
@@ -28,6 +29,7 @@ from sentinel_operator.core.sentrymodel.steps import plan_for, plan_for_failure
 
 CHILDREN: tuple[ChildKind, ...] = (
     ChildKind("apps/v1", "Deployment", "deployments", scalable=True),
+    ChildKind("batch/v1", "Job", "jobs"),
     ChildKind("v1", "ConfigMap", "configmaps"),
     ChildKind("v1", "Service", "services"),
     ChildKind("v1", "ServiceAccount", "serviceaccounts"),
@@ -103,6 +105,7 @@ class SentryModelReconciler:
             ),
             children=own,
             strangers=strangers,
+            jobs=observe_jobs(own, pods),
             outside=outside,
             now=now,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.core.analysis.subject import Subject, Target
@@ -12,6 +13,7 @@ from sentinel_operator.core.sentrymodel.assess import Assessment, assess
 from sentinel_operator.core.sentrymodel.desired import desired_children
 from sentinel_operator.core.sentrymodel.gates import asking
 from sentinel_operator.core.sentrymodel.history import expired_objects
+from sentinel_operator.core.sentrymodel.jobs import JobView, expired_jobs
 from sentinel_operator.core.sentrymodel.observe import Observed
 from sentinel_operator.core.sentrymodel.revision import Revision, desired_revision
 from sentinel_operator.core.sentrymodel.status import as_manifest, desired_status, undecided_status
@@ -48,15 +50,18 @@ def plan_for(observed: Observed) -> Plan:
     scaled = _scaled(observed, targets)
     told = _told(observed, assessment, summarize(observed, assessment), scaled=scaled)
     children = desired_children(observed, assessment, deploy=_deploys(observed, assessment, targets))
-    delete = (*_unwanted(observed, children), *expired_objects(observed, assessment))
+    judged = assessment.judgement
+    jobs, current = (judged.jobs, judged.current) if judged is not None else ((), ())
+    spent = expired_jobs(observed.jobs, current=current)
+    delete = (*_unwanted(observed, children), *expired_objects(observed, assessment), *spent)
     return Plan(
-        apply=_applied(children, observed, busy=bool(scaled or delete)),
+        apply=_applied((*children, *jobs), observed, busy=bool(scaled or delete)),
         scale=_scale(observed, scaled),
         delete=delete,
         status=told.status,
         events=told.events,
         watch=_watched(observed, assessment),
-        measure=assessment.judgement.measuring if assessment.judgement is not None else None,
+        measure=judged.measuring if judged is not None else None,
         ask=asking(observed, assessment),
         requeue_after=assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
         wants_slot=assessment.decision.wants_slot,
@@ -68,6 +73,8 @@ def plan_for_failure(observed: Observed, error: Failure) -> Plan | None:
     """Gives what to tell about a step that did not happen; None for what passes by itself."""
     if observed.spec is None or observed.deleting:
         return None
+    if error.ref.kind == "Job" and (error.terminal or error.code == 409):
+        return _job_refused(observed, observed.spec, error)
     assessment = _assess(observed, observed.spec).frozen()
     tail = goes_on(observed, assessment)
     if error.terminal:
@@ -81,6 +88,16 @@ def plan_for_failure(observed: Observed, error: Failure) -> Plan | None:
     else:
         return None
     return _told(observed, assessment, summary, scaled={})
+
+
+def _job_refused(observed: Observed, spec: SentryModelSpec, error: Failure) -> Plan:
+    """A Job that cannot be made is a measurement that failed: nothing is held against the revision, and nothing waits
+    for it but the analysis."""
+    name = error.ref.name
+    jobs = {**observed.jobs, name: JobView(name=name, refused=error.message)}
+    assessment = _assess(replace(observed, jobs=jobs), spec).frozen()
+    told = _told(observed, assessment, summarize(observed, assessment), scaled={})
+    return replace(told, requeue_after=assessment.look_again)
 
 
 def target_revision(observed: Observed, spec: SentryModelSpec) -> Revision | None:

@@ -17,7 +17,8 @@ def test_everything_that_is_applied_is_declared_for_the_roles():
     told = World.of(a_model().with_rollout(strategy="HotSwap"))
     applied = {(step.ref.api_version, step.ref.kind) for world in (full(), told) for step in world.plan().apply}
     assert applied <= declared
-    assert {each.kind for each in CHILDREN} - {kind for _, kind in applied} == {"Pod", "EndpointSlice"}
+    elsewhere = {"Job"}  # made for an analysis: test_jobs.py
+    assert {each.kind for each in CHILDREN} - {kind for _, kind in applied} == {"Pod", "EndpointSlice"} | elsewhere
     assert {each.kind for each in CHILDREN if each.scalable} == {"Deployment"}
     assert {each.kind for each in CHILDREN if each.optional} == {"HTTPRoute"}
 
