@@ -184,7 +184,7 @@ def _settled(observed: Observed, limit: float, routes: Routes, *, swapping: bool
         flipped = _flipped(observed)
         if flipped.kind != "Done":
             return flipped
-        since = observed.now - observed.state.step_started
+        since = max(0.0, observed.now - observed.state.step_started)  # remembered times are rounded
     if since < 0:
         return Outcome("Waits", "WaitingForDataPlane", "not all requests go to the candidate", timed=True)
     if since >= limit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sentinel_operator.api.active import ActiveConfig
 from sentinel_operator.core.outside import Outside
 from sentinel_operator.core.swapreport import Held, SwapReport
 from tests.support.builders import ModelBuilder
-from tests.support.simulation import World, follows
+from tests.support.simulation import NOW, World, follows
 from tests.unit.core.sentrymodel.scenes import serving, v
 
 
@@ -288,3 +289,18 @@ def test_two_shadows_after_another_leave_the_second_serving_its_own():
     second = world.status["stable"]["revision"]
     assert world.status["stable"]["version"] == "2.0.0"
     assert told(world, second).active == second
+
+
+def test_the_end_of_a_swap_is_waited_for_though_moments_are_remembered_in_whole_seconds():
+    brief = {"replay": 0, "keepFor": "1s"}
+    world = settle(serving(swapping(1, hotSwap=brief), now=NOW + timedelta(milliseconds=400)))
+    world.edit(swapping(2, hotSwap=brief))
+    seen = []
+    for _ in range(12):
+        world.pass_once()
+        pods_follow(world)
+        if world.status["rollout"].get("step") == 2:
+            seen.append(world.plan().requeue_after)
+            break
+    assert seen
+    assert 0 < seen[0] <= 1
