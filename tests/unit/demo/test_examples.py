@@ -13,7 +13,7 @@ from sentinel_operator.api.base import API_VERSION
 from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.core.admission import sentrymodel as admission
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").rglob("*.yaml"))
 
 
 @pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
@@ -35,7 +35,17 @@ def entry(spec: SentryModelSpec, index: Index) -> Entry:
 
 
 def test_there_is_an_example_of_each():
-    assert [path.stem for path in EXAMPLES] == ["injection-classifier", "qos-flow-classifier", "sentrymodel-minimal"]
+    assert [path.stem for path in EXAMPLES if path.parent.name == "examples"] == [
+        "injection-classifier",
+        "qos-flow-classifier",
+        "sentrymodel-minimal",
+    ]
+    assert [path.stem for path in EXAMPLES if path.parent.name == "rollouts"] == [
+        "blue-green",
+        "canary",
+        "hot-swap",
+        "shadow",
+    ]
 
 
 def test_admission_has_nothing_to_say_against_it(manifest: dict[str, Any]):
