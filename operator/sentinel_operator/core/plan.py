@@ -155,7 +155,7 @@ class Plan:
     ask: Asking | None = None
     requeue_after: float | None = None
     wants_slot: bool = False
-    """It would begin a rollout, had the change budget a slot for it. Whoever executes it asks first, and plans anew with
+    """It would begin a rollout, had the change budget a slot for it. Whoever executes it asks first and plans anew with
     the answer."""
     wants_room: Manifest | None = None
     """The pod template of which it should be known, before this is executed, whether one more finds room."""

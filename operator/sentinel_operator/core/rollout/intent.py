@@ -69,7 +69,8 @@ def strategy_of(observed: Observed, target: str) -> str:
     """Gives the strategy for a target. Where its own Deployment already hosts another model, only a swap leads back."""
     if not observed.state.stable:
         return "Initial"
-    if target == observed.state.host:
+    without_pods = target != observed.target and target not in observed.revisions
+    if target == observed.state.host or (without_pods and target in observed.loadable):
         return "HotSwap"
     return chosen(observed.spec.strategy, spare=observed.spare, swappable=observed.swappable)
 
@@ -123,10 +124,11 @@ def _waiting(observed: Observed, target: str) -> Rest | None:
         return Rest(
             reason="Paused", message=f"revision {target} is paused before its first step by spec.rollout.paused"
         )
-    if spec.rollback_to is not None and target != observed.target and target not in observed.revisions:
+    known = target in observed.revisions or target in observed.loadable
+    if spec.rollback_to is not None and target != observed.target and not known:
         message = f"spec.rollout.rollbackTo: revision {target} is not kept any more"
         return Rest(reason="RevisionNotFound", message=message, stalled=True)
-    if strategy == "HotSwap" and not observed.swappable:
+    if strategy == "HotSwap" and not observed.can_swap(target):
         why = observed.unswappable or "it differs in more than what running pods can load"
         message = f"revision {target} cannot be swapped in: {why}; use another strategy"
         return Rest(reason="HotSwapImpossible", message=message, stalled=True)

@@ -151,6 +151,8 @@ class Observed:
     swap: SwapView = field(default_factory=SwapView)
     swappable: bool = False
     """The target differs from what serves in nothing but what running pods can load."""
+    loadable: frozenset[str] = frozenset()
+    """Revisions of the past that those pods can load, though they have no Deployment."""
     unswappable: str = ""
     """Why it is not, for those who have asked for it."""
     spare: bool | None = None
@@ -163,6 +165,10 @@ class Observed:
     gate: GateView | None = None
     budget: Budget = Budget()
     now: float = 0.0
+
+    def can_swap(self, revision: str) -> bool:
+        """Tells whether the pods that serve could load a revision: the target, one of the past, or their own."""
+        return revision in self.loadable or revision == self.state.host or (self.swappable and revision == self.target)
 
     @cached_property
     def count(self) -> int:

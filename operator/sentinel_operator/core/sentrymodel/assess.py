@@ -8,6 +8,7 @@ from sentinel_operator.api.analysis import AnalysisStatus
 from sentinel_operator.api.sentrymodel import RevisionRecord, SentryModelSpec
 from sentinel_operator.core.rollout.decide import decide
 from sentinel_operator.core.rollout.decision import Decision
+from sentinel_operator.core.rollout.intent import effective_target
 from sentinel_operator.core.rollout.observed import AnalysisView
 from sentinel_operator.core.rollout.observed import Observed as RolloutObserved
 from sentinel_operator.core.sentrymodel.delivery import delivery_view
@@ -28,7 +29,7 @@ class Assessment:
     view: RolloutObserved
     decision: Decision
     fault: Fault | None
-    """What keeps the target's pods from being ready."""
+    """What keeps the pods of what is asked for from being ready."""
     mounted_by: float | None
     judgement: Judgement | None = None
     """Of the analysis that the delivery wants now."""
@@ -46,8 +47,13 @@ class Assessment:
 
     @property
     def ready(self) -> int:
-        """Counts the ready pods of the target that stay."""
-        return self.view.view(self.host_of(self.target.id)).sure if self.target is not None else 0
+        """Counts the ready pods of what is asked for that stay."""
+        return self.view.view(self.host_of(self.asked)).sure
+
+    @property
+    def asked(self) -> str:
+        """Names the revision that should serve: the spec's, or the one that a person goes back to instead of it."""
+        return effective_target(self.view)
 
     def host_of(self, revision: str) -> str:
         """Names the revision whose Deployment has the pods that serve a revision, or are to."""
@@ -60,8 +66,8 @@ class Assessment:
 
     @property
     def coming(self) -> bool:
-        """Tells whether the target has not taken over yet."""
-        return self.target is not None and self.target.id != self.stable and self.wanted > 0
+        """Tells whether what is asked for has not taken over yet."""
+        return self.target is not None and self.asked != self.stable and self.wanted > 0
 
     @property
     def failure(self) -> Fault | None:
@@ -95,7 +101,7 @@ class Assessment:
 def assess(observed: Observed, spec: SentryModelSpec, target: Revision | None) -> Assessment:
     """Judges the state of the delivery from what is observed and from what the status remembers."""
     view = delivery_view(observed, spec, target)
-    known = view.state.host_of(target.id) if target is not None else view.state.base
+    known = view.state.host_of(effective_target(view)) if target is not None else view.state.base
     status = observed.status.rollout if observed.status is not None else None
     decision, judgement = decided(view), None
     if decision.analysis is not None:

@@ -20,7 +20,9 @@ def history(observed: Observed, assessment: Assessment) -> list[RevisionRecord]:
     before = (observed.status.revisions or ()) if observed.status is not None else ()
     barred = {record.revision for record in before if record.verdict in _BARRED}
     found = {record.revision: record for record in assessment.decision.records}
-    revisions = ({*observed.deployments} - gone) | _current(assessment) | barred | {*found}
+    revisions = (
+        ({*observed.deployments} - gone) | _swapped_in(observed, assessment) | _current(assessment) | barred | {*found}
+    )
     records = []
     for revision in revisions:
         record = _record(observed, assessment, revision)
@@ -34,7 +36,7 @@ def expired_objects(observed: Observed, assessment: Assessment) -> tuple[Delete,
     if assessment.target is None:  # it may be one of them
         return ()
     gone = {view.revision for view in _expired(observed, assessment)}
-    kept = ({*observed.deployments} - gone) | _current(assessment)
+    kept = ({*observed.deployments} - gone) | _swapped_in(observed, assessment) | _current(assessment)
     return tuple(
         Delete(ObjectRef.of(child, pinned=True))
         for child in observed.children
@@ -42,6 +44,16 @@ def expired_objects(observed: Observed, assessment: Assessment) -> tuple[Delete,
         and not child["metadata"].get("deletionTimestamp")
         and revision_of(child) not in kept
     )
+
+
+def _swapped_in(observed: Observed, assessment: Assessment) -> set[str]:
+    """Names the newest revisions that have served without a Deployment of their own: there is a way back to them as
+    long as their configuration is there, and pods that can load it."""
+    before = (observed.status.revisions or ()) if observed.status is not None else ()
+    served = [each for each in before if each.verdict == "Promoted" and each.revision in assessment.view.loadable]
+    alone = [each for each in served if each.revision not in observed.deployments]
+    alone.sort(key=lambda each: (each.promoted_at, each.revision), reverse=True)
+    return {each.revision for each in alone[: assessment.spec.rollout.revision_history_limit]}
 
 
 def _current(assessment: Assessment) -> set[str]:

@@ -28,10 +28,11 @@ from sentinel_operator.core.sentrymodel.deployment import (
 from sentinel_operator.core.sentrymodel.faults import Fault, FieldOf, pod_fault, quoted
 from sentinel_operator.core.sentrymodel.jobs import JobView
 from sentinel_operator.core.sentrymodel.references import Contents
-from sentinel_operator.core.sentrymodel.revision import active_name, revision_of
+from sentinel_operator.core.sentrymodel.revision import SNAPSHOT, active_name, revision_of
 from sentinel_operator.core.sentrymodel.volumes import FETCH, FOLLOW, SERVER
 
 ENDPOINT_SLICE = "EndpointSlice"
+COMPONENT_LABEL = "app.kubernetes.io/component"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +147,16 @@ def observe_pods(owner: Owner, pods: tuple[Manifest, ...], *, field_of: FieldOf)
         view = _pod(pod, field_of)
         found[view.revision].append(view)
     return {revision: tuple(views) for revision, views in found.items()}
+
+
+def snapshots(observed: Observed) -> dict[str, str]:
+    """Gives the process digest of each revision whose configuration is kept."""
+    found = {}
+    for child in observed.children:
+        metadata = child["metadata"]
+        if child["kind"] == "ConfigMap" and (metadata.get("labels") or {}).get(COMPONENT_LABEL) == SNAPSHOT:
+            found[revision_of(child)] = (metadata.get("annotations") or {}).get(PROCESS_DIGEST_ANNOTATION, "")
+    return found
 
 
 def live_active(observed: Observed, revision: str) -> ActiveConfig | None:

@@ -21,6 +21,8 @@ from sentinel_operator.core.sentrymodel.deployment import (
 )
 from sentinel_operator.core.sentrymodel.references import Contents
 
+SNAPSHOT = "config"
+"""Component of the ConfigMap that holds all of a revision but its pods."""
 FOLLOWED = frozenset({"Shadow", "HotSwap", "Auto"})
 """Strategies for which running pods are told what to serve, or what to mirror."""
 
@@ -77,7 +79,7 @@ def desired_revision(
         model_digest=spec.model.digest or "",
         config_digest=annotations[CONFIG_DIGEST_ANNOTATION],
         process_digest=process,
-        config_map=_config_map(owner, name=name, labels=labels, data=data),
+        config_map=_config_map(owner, name=name, labels=labels, annotations=annotations, data=data),
         deployment=deployment(
             owner,
             name=name,
@@ -94,14 +96,17 @@ def desired_revision(
     )
 
 
-def _config_map(owner: Owner, *, name: str, labels: dict[str, str], data: dict[str, str]) -> Manifest:
+def _config_map(
+    owner: Owner, *, name: str, labels: dict[str, str], annotations: dict[str, str], data: dict[str, str]
+) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
             "name": name,
             "namespace": owner.namespace,
-            "labels": {**labels, "app.kubernetes.io/component": "config"},
+            "labels": {**labels, "app.kubernetes.io/component": SNAPSHOT},
+            "annotations": annotations,
             "ownerReferences": [owner.reference()],
         },
         "immutable": True,

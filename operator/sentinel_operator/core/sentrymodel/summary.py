@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sentinel_operator.api.sentrymodel import Phase
-from sentinel_operator.core.sentrymodel.assess import Assessment
+from sentinel_operator.core.sentrymodel.assess import Assessment, record_of
 from sentinel_operator.core.sentrymodel.faults import REFERENCE_NOT_FOUND
 from sentinel_operator.core.sentrymodel.observe import Observed
 from sentinel_operator.core.sentrymodel.remarks import remarks
@@ -66,24 +66,24 @@ def label(revision: str, version: str) -> str:
     return f"revision {revision} ({version})" if version else f"revision {revision}"
 
 
-def target_label(assessment: Assessment) -> str:
-    """Names what the spec asks for."""
-    target = assessment.target
-    return label(target.id, target.version) if target is not None else "the next revision"
-
-
-def stable_label(observed: Observed, assessment: Assessment) -> str:
-    """Names what serves."""
-    target, found = assessment.target, observed.deployments.get(assessment.stable)
-    if target is not None and target.id == assessment.stable:
+def named(observed: Observed, assessment: Assessment, revision: str) -> str:
+    """Names a revision with its version, as far as that is known."""
+    target, found = assessment.target, observed.deployments.get(revision)
+    if target is not None and target.id == revision:
         return label(target.id, target.version)
-    return label(assessment.stable, found.version if found is not None else "")
+    record = record_of(observed, revision)
+    return label(revision, found.version if found is not None else record.version if record is not None else "")
+
+
+def asked_label(observed: Observed, assessment: Assessment) -> str:
+    """Names what is asked for."""
+    return named(observed, assessment, assessment.asked) if assessment.asked else "the next revision"
 
 
 def goes_on(observed: Observed, assessment: Assessment) -> str:
     """Says who serves meanwhile, where somebody does."""
     if assessment.stable and observed.ready(assessment.host_of(assessment.stable)) > 0:
-        return f"; {stable_label(observed, assessment)} goes on serving"
+        return f"; {named(observed, assessment, assessment.stable)} goes on serving"
     return ""
 
 
@@ -118,7 +118,7 @@ def _failed(observed: Observed, assessment: Assessment) -> Summary | None:
         return None
     told = failure.message
     if assessment.coming and assessment.stable and not told.startswith("revision "):
-        told = f"{target_label(assessment)} failed: {told}"
+        told = f"{asked_label(observed, assessment)} failed: {told}"
     return Summary(failure.reason, told + _meanwhile(observed, assessment), stalled=True)
 
 
@@ -128,10 +128,13 @@ def _empty(_: Observed, assessment: Assessment) -> Summary | None:
     return Summary(SCALED_TO_ZERO, "spec.replicas is 0: nothing serves", ready=True)
 
 
-def _complete(_: Observed, assessment: Assessment) -> Summary | None:
+def _complete(observed: Observed, assessment: Assessment) -> Summary | None:
     if not assessment.complete:
         return None
-    return Summary(READY_REASON, f"{target_label(assessment)} serves with {_pods(assessment.ready)}", ready=True)
+    told = f"{asked_label(observed, assessment)} serves with {_pods(assessment.ready)}"
+    if assessment.target is not None and assessment.asked != assessment.target.id:
+        told += f", instead of revision {assessment.target.id}, as spec.rollout.rollbackTo says"
+    return Summary(READY_REASON, told, ready=True)
 
 
 def _held(observed: Observed, assessment: Assessment) -> Summary | None:
@@ -146,13 +149,13 @@ def _faulty(observed: Observed, assessment: Assessment) -> Summary | None:
     fault = assessment.fault
     if fault is None:
         return None
-    message = f"{fault.message} ({_progress(assessment)}){_meanwhile(observed, assessment)}"
+    message = f"{fault.message} ({_progress(observed, assessment)}){_meanwhile(observed, assessment)}"
     return Summary(fault.reason, message, reconciling=True)
 
 
 def _progressing(observed: Observed, assessment: Assessment) -> Summary:
     standing = assessment.decision.standing
-    told = standing.message if assessment.candidate and assessment.stable else _progress(assessment)
+    told = standing.message if assessment.candidate and assessment.stable else _progress(observed, assessment)
     return Summary(PROGRESSING, told + _meanwhile(observed, assessment), reconciling=True)
 
 
@@ -160,8 +163,8 @@ def _meanwhile(observed: Observed, assessment: Assessment) -> str:
     return goes_on(observed, assessment) if assessment.coming else ""
 
 
-def _progress(assessment: Assessment) -> str:
-    return f"{target_label(assessment)}: {assessment.ready} of {_pods(assessment.wanted)} ready"
+def _progress(observed: Observed, assessment: Assessment) -> str:
+    return f"{asked_label(observed, assessment)}: {assessment.ready} of {_pods(assessment.wanted)} ready"
 
 
 def _pods(number: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sentinel_operator.api.active import ActiveConfig
 from sentinel_operator.core.rollout.observed import Observed as RolloutObserved
 from sentinel_operator.core.rollout.routes import SwapView
-from sentinel_operator.core.sentrymodel.observe import Observed, PodView, live_active
+from sentinel_operator.core.sentrymodel.observe import Observed, PodView, live_active, snapshots
 from sentinel_operator.core.sentrymodel.revision import Revision
 from sentinel_operator.core.swapreport import Held, SwapReport
 
@@ -23,11 +23,20 @@ def swapping_view(observed: Observed, view: RolloutObserved, target: Revision | 
         view,
         spare=observed.outside.spare,
         swappable=not obstacle,
+        loadable=_loadable(observed, view.state.base),
         unswappable=obstacle,
         swap=_seen(observed, base=view.state.base, candidate=view.state.candidate)
         if view.state.strategy == "HotSwap"
         else view.swap,
     )
+
+
+def _loadable(observed: Observed, base: str) -> frozenset[str]:
+    serving = observed.deployments.get(base)
+    if serving is None or not serving.follows or not serving.process_digest:
+        return frozenset()
+    fits = {revision for revision, process in snapshots(observed).items() if process == serving.process_digest}
+    return frozenset(fits - {base})
 
 
 def swap_reports(observed: Observed, host: str) -> list[SwapReport]:

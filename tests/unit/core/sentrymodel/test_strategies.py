@@ -202,3 +202,18 @@ def test_what_is_remembered_in_whole_seconds_holds_up_nothing(fraction: float):
     world.settle()
     assert world.condition("Ready")["reason"] == "Ready"
     assert service(world) == "2.0.0"
+
+
+def test_a_model_that_a_person_took_back_is_ready_and_says_who_serves_instead_of_whom():
+    world = serving(v(1).with_replicas(2).with_rollout(strategy="RollingUpdate"))
+    first = world.status["stable"]["revision"]
+    world.edit(v(2).with_replicas(2).with_rollout(strategy="RollingUpdate"))
+    world.settle()
+    second = world.status["stable"]["revision"]
+    back = {"revision": first, "insteadOf": second}
+    world.edit(v(2).with_replicas(2).with_rollout(strategy="RollingUpdate", rollbackTo=back))
+    world.settle()
+    ready = world.condition("Ready")
+    assert (world.replicas(), world.status["stable"]["version"]) == ({"1.0.0": 2}, "1.0.0")
+    assert (ready["status"], world.status["phase"]) == ("True", "Ready")
+    assert f"revision {first} (1.0.0) serves with 2 pods, instead of revision {second}" in ready["message"]

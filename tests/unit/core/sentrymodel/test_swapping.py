@@ -304,3 +304,24 @@ def test_the_end_of_a_swap_is_waited_for_though_moments_are_remembered_in_whole_
             break
     assert seen
     assert 0 < seen[0] <= 1
+
+
+def test_the_way_back_leads_to_a_revision_that_never_had_pods_of_its_own():
+    world, first, second = swapped()
+    world.edit(swapping(3))
+    settle(world)
+    third = world.status["stable"]["revision"]
+    assert ("ConfigMap", f"fraud-{second}") in world.objects
+    world.edit(swapping(3, rollbackTo={"revision": second, "insteadOf": third}))
+    settle(world)
+    assert world.status["stable"]["revision"] == second
+    assert (told(world, first).active, world.replicas()) == (second, {"1.0.0": 2})
+    assert world.condition("Ready")["status"] == "True"
+
+
+def test_what_was_swapped_in_is_kept_no_longer_than_the_history():
+    world, _, second = swapped()
+    for number in (3, 4):
+        world.edit(swapping(number, revisionHistoryLimit=1))
+        settle(world)
+    assert ("ConfigMap", f"fraud-{second}") not in world.objects
