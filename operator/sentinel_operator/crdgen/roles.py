@@ -8,9 +8,18 @@ from typing import Any
 from sentinel_operator.api.base import GROUP
 from sentinel_operator.api.kinds import KINDS, Kind
 from sentinel_operator.config import Settings
-from sentinel_operator.core.reconciler import READ, ChildKind
+from sentinel_operator.core.reconciler import PODS, READ, ChildKind
 from sentinel_operator.crdgen.definition import LABELS
-from sentinel_operator.engine.resources import CONFIG_MAPS, CRDS, EVENTS, LEASES, SECRETS, VALIDATING_WEBHOOKS, Resource
+from sentinel_operator.engine.resources import (
+    CONFIG_MAPS,
+    CRDS,
+    EVENTS,
+    LEASES,
+    NODES,
+    SECRETS,
+    VALIDATING_WEBHOOKS,
+    Resource,
+)
 
 NAME = "sentinel-operator"
 CERTIFICATES = "sentinel-certificates"
@@ -70,6 +79,8 @@ def _cluster_rules(children: Sequence[ChildKind], kinds: Sequence[Kind]) -> list
         _grant(rights, Resource.of_kind(kind), ("update",), subresource="finalizers")
     _grant(rights, CONFIG_MAPS, READ)
     _grant(rights, CRDS, ("list", "watch"))
+    _grant(rights, NODES, ("list",))
+    _grant(rights, Resource.of_child(PODS), ("list",))
     _grant(rights, EVENTS, ("create", "patch"))
     return _rules(rights)
 

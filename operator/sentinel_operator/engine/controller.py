@@ -16,6 +16,7 @@ from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.analysis.progress import Task
 from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.core.budget.claim import Claimant
+from sentinel_operator.core.hashing import hash8
 from sentinel_operator.core.outside import Outside
 from sentinel_operator.core.plan import Asking, Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import Reconciler
@@ -112,6 +113,13 @@ class Slots(Protocol):
         """Takes in that a pass failed; `certain`: its status was not written."""
 
 
+class Spare(Protocol):
+    """Who knows whether there is room in the cluster."""
+
+    async def spare(self, asker: str, template: Manifest) -> bool | None:
+        """Tells whether one more pod of a template finds room; None where that cannot be told."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What a controller sees of the cluster: its objects, and the caches of everything they may own."""
@@ -152,6 +160,7 @@ class Controller:
         gates: Gates,
         reports: Reporting,
         slots: Slots,
+        capacity: Spare,
         deadline: float = 60.0,
     ) -> None:
         self.reconciler, self.view, self.queue = reconciler, view, queue
@@ -160,7 +169,7 @@ class Controller:
         self._measurer, self._measuring = measurer, dict[Key, str]()
         self._gates, self._asking = gates, dict[Key, str]()
         self._reports, self._watching = reports, dict[Key, str]()
-        self._slots = slots
+        self._slots, self._capacity = slots, capacity
         self._repeats: dict[Key, int] = {}
 
     @property
@@ -281,6 +290,12 @@ class Controller:
         if plan.wants_slot:
             outside = replace(outside, budget=self._slots.ask(raw))
             observed = self.reconciler.observe(raw, children, pods, references, config, now, outside)
+            plan = self.reconciler.plan(observed)
+        if plan.wants_room is not None:
+            spare = await self._capacity.spare(f"{raw['metadata']['uid']}/{hash8(plan.wants_room)}", plan.wants_room)
+            observed = self.reconciler.observe(
+                raw, children, pods, references, config, now, replace(outside, spare=spare)
+            )
             plan = self.reconciler.plan(observed)
         return observed, plan
 

@@ -49,6 +49,7 @@ CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
 CRDS = Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
 EVENTS = Resource("events.k8s.io/v1", "Event", "events")
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
+NODES = Resource("v1", "Node", "nodes", namespaced=False)
 SECRETS = Resource("v1", "Secret", "secrets")
 VALIDATING_WEBHOOKS = Resource(
     "admissionregistration.k8s.io/v1",

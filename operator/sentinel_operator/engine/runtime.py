@@ -22,6 +22,7 @@ from sentinel_operator.engine.access import Access
 from sentinel_operator.engine.backoff import Backoff
 from sentinel_operator.engine.budget import Ledger
 from sentinel_operator.engine.cache import Key, ObjectCache, key_of, owner_of
+from sentinel_operator.engine.capacity import Capacity
 from sentinel_operator.engine.configsource import NAME, ConfigSource
 from sentinel_operator.engine.controller import Controller, View
 from sentinel_operator.engine.errors import ApiError
@@ -80,10 +81,16 @@ class Runtime:
             self.leader_api, instance=settings.election.identity, metrics=self.metrics, clock=time.monotonic
         )
         self.informers: dict[Resource, Informer] = {}
+        self.capacity = Capacity(self.api, clock=time.monotonic)
         self._measurers: list[Measurer] = []
         self._askers: list[Asker] = []
         self._reporters: list[PodReports] = []
-        self._closing: tuple[Sequence[Closes], ...] = (self._measurers, self._askers, self._reporters)
+        self._closing: tuple[Sequence[Closes], ...] = (
+            self._measurers,
+            self._askers,
+            self._reporters,
+            (self.capacity,),
+        )
         self.ledger = self._ledger()
         self._optional = {Resource.of_child(child) for each in reconcilers for child in each.children if child.optional}
         self._config_cache = ObjectCache()
@@ -208,6 +215,7 @@ class Runtime:
             gates=self._asker(queue),
             reports=self._pod_reports(queue),
             slots=self.ledger,
+            capacity=self.capacity,
             queue=queue,
             executor=executor,
             references=References(self.api, self.table, clock=time.monotonic),
