@@ -20,6 +20,7 @@ ADVICE: Mapping[str, str] = {
     "RevisionAborted": "declare another version; to deliver this one again: kubectl sentinel retry.",
     "AnalysisInconclusive": "look at the figures, then: kubectl sentinel promote or abort.",
     "AnalysisError": "see why nothing could be measured; to go on without it: kubectl sentinel promote, else abort.",
+    "WaitingForBudget": "wait for its turn, or let it go before others: spec.rollout.priority.",
     "GateClosed": "open the gate; to go on without it: kubectl sentinel promote, else abort.",
     "RevisionNotFound": "name a revision that the history has, or take it back: kubectl sentinel undo.",
     "HotSwapImpossible": "set another spec.rollout.strategy.",

@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from sentinel_operator.cli.progress import progress_lines
+from sentinel_operator.core.outside import Outside
+from sentinel_operator.core.rollout.observed import Budget
 from tests.support.simulation import World
 from tests.unit.cli.recording import NOW, printed, recorded
 from tests.unit.cli.test_verbs import canary, give, serving, waiting
@@ -88,3 +90,11 @@ def test_the_first_delivery_and_strategies_of_a_newer_release() -> None:
     raw["status"]["rollout"]["strategy"] = "Teleport"
     raw["spec"]["rollout"]["strategy"] = "Teleport"
     assert "Teleport of " in picture(raw)
+
+
+def test_one_that_waits_for_its_turn_says_for_what() -> None:
+    world = serving()
+    world.outside = Outside(budget=Budget(granted=False, waits_for="one of the 2 slots of the cluster; number 3"))
+    world.edit(canary(2))
+    world.settle()
+    assert picture(world.model).splitlines() == ["  Waiting: waits for one of the 2 slots of the cluster; number 3"]
