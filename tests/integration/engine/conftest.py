@@ -16,6 +16,7 @@ from sentinel_operator.engine.metrics import Metrics
 from sentinel_operator.engine.resources import CRDS
 from sentinel_operator.engine.transport import Limits, Transport
 from tests.support.eventually import eventually
+from tests.support.modelsworld import Models, opened
 from tests.support.toy import TOY, crd
 from tests.support.toyworld import NAMESPACES, TOYS, World
 
@@ -54,3 +55,9 @@ async def world(api: KubeApi, kubeconfig: Path) -> AsyncIterator[World]:
     for each in items:
         await made.remove(each["metadata"]["name"])
     await api.delete(NAMESPACES, ObjectRef("v1", "Namespace", "", made.namespace))
+
+
+@pytest.fixture
+async def models(world: World) -> AsyncIterator[Models]:
+    async with opened(world) as made:
+        yield made

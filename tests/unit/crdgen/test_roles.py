@@ -132,3 +132,9 @@ def test_the_webhook_is_for_our_kinds_alone_and_fails_closed():
     assert groups == ["sentinel.dev"]
     assert resources == ["sentrymodels"]
     assert operations == ["CREATE", "UPDATE"]
+
+
+def test_of_nodes_and_pods_the_engine_lists_what_there_is_and_nothing_more():
+    allowed = rights(by_kind(operator_roles((), (), SETTINGS))["ClusterRole"])
+    seen = {right for right in allowed if right[1] in {"nodes", "pods"}}
+    assert seen == {("", "nodes", "list", ""), ("", "pods", "list", "")}
