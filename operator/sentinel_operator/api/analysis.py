@@ -39,8 +39,7 @@ Condition = Annotated[str, Field(min_length=1, max_length=512)]
 
 
 class Authorization(Model):
-    """The Authorization header: the scheme and a value from a Secret of the object's namespace, which must bear the
-    label sentinel.dev/analysis: "true"; a Role must let the operator read it."""
+    """The Authorization header: the scheme and a value from a Secret of the object's namespace."""
 
     scheme: Literal["Bearer", "Basic"] = "Bearer"
     secret_ref: SecretKeyRef
@@ -61,8 +60,7 @@ class Prometheus(Model):
 
 
 class Header(Model):
-    """A header of the request: exactly one of value and secretRef, of which the same holds as of the Secret of a
-    prometheus metric's authorization."""
+    """A header of the request: exactly one of value and secretRef."""
 
     name: Annotated[
         str, Field(min_length=1, max_length=64), rules(matching(HEADER, "must hold only letters, digits and '-'"))

@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Mapping
 from itertools import islice
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -24,11 +23,9 @@ _KINDS: Mapping[type, str] = {str: "text", dict: "an object", list: "a list", ty
 
 async def ask(spec: Web, subject: Subject, *, fetch: Fetch, read: SecretReader) -> float:
     """Gives the number at the path."""
-    url = subject.filled(spec.url)
-    given = await headers(spec.headers, namespace=subject.namespace, host=urlsplit(url).netloc, read=read)
     body = await fetch.get(
-        url,
-        headers={"Accept": "application/json", **given},
+        subject.filled(spec.url),
+        headers={"Accept": "application/json", **await headers(spec.headers, namespace=subject.namespace, read=read)},
         timeout=seconds(spec.timeout),
         limit=_LIMIT,
     )
