@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from sentinel_operator.api.base import GROUP, VERSION, Model
+from sentinel_operator.api.nodetelemetry import GPU_HEALTHY, NodeTelemetrySpec, NodeTelemetryStatus
 from sentinel_operator.api.rules import CEL
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec, SentinelConfigStatus
 from sentinel_operator.api.sentrymodel import SentryModelSpec, SentryModelStatus
@@ -43,6 +44,8 @@ class Kind:
     scale: Scale | None = None
     namespaced: bool = True
     rules: tuple[CEL, ...] = ()
+    declared: bool = True
+    """By people, who get rights to write it; what an agent reports, nobody declares."""
     group: str = GROUP
     version: str = VERSION
 
@@ -78,6 +81,12 @@ DEFAULT_RULE = CEL(
     field="metadata.name",
     holds=lambda raw: raw["metadata"]["name"] == "default",
 )
+NODE_RULE = CEL(
+    rule="self.spec.nodeName == self.metadata.name",
+    message="must be the name of the object: there is one NodeTelemetry a node",
+    field="spec.nodeName",
+    holds=lambda raw: raw["spec"]["nodeName"] == raw["metadata"]["name"],
+)
 
 SENTRY_MODEL = Kind(
     kind="SentryModel",
@@ -112,4 +121,22 @@ SENTINEL_CONFIG = Kind(
     namespaced=False,
     rules=(DEFAULT_RULE,),
 )
-KINDS: tuple[Kind, ...] = (SENTRY_MODEL, SENTINEL_CONFIG)
+NODE_TELEMETRY = Kind(
+    kind="NodeTelemetry",
+    plural="nodetelemetries",
+    spec=NodeTelemetrySpec,
+    status=NodeTelemetryStatus,
+    short_names=("nt",),
+    columns=(
+        *READY_COLUMNS,
+        Column(name="GPUs", path=".status.gpus", type="integer"),
+        Column(name="GPU-Healthy", path=_condition(GPU_HEALTHY, "status")),
+        Column(name="Seen", path=".status.observedAt", type="date"),
+        Column(name="Driver", path=".status.nvml.driverVersion", priority=1),
+        Column(name="Message", path=_condition(GPU_HEALTHY, "message"), priority=1),
+    ),
+    namespaced=False,
+    rules=(NODE_RULE,),
+    declared=False,
+)
+KINDS: tuple[Kind, ...] = (SENTRY_MODEL, SENTINEL_CONFIG, NODE_TELEMETRY)

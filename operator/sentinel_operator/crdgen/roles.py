@@ -50,19 +50,21 @@ def certificate_roles(settings: Settings) -> list[Manifest]:
 
 def user_roles(kinds: Sequence[Kind] = KINDS) -> list[Manifest]:
     """Gives what people get through Kubernetes' own roles view, edit and admin, which aggregate these."""
-    every, namespaced = [kind.plural for kind in kinds], [kind.plural for kind in kinds if kind.namespaced]
+    every = [kind.plural for kind in kinds]
+    namespaced = [kind.plural for kind in kinds if kind.namespaced]
     statuses = [f"{plural}/status" for plural in every]
     scales = [f"{kind.plural}/scale" for kind in kinds if kind.scale and kind.namespaced]
     read = [_rule(GROUP, [*every, *statuses], READ)]
     if scales:
         read.append(_rule(GROUP, scales, ("get",)))
+    declared = [kind.plural for kind in kinds if kind.declared]
     edit = [_rule(GROUP, namespaced, _WRITE)]
     if scales:
         edit.append(_rule(GROUP, scales, ("patch", "update")))
     return [
         _role("ClusterRole", "sentinel-view", read, aggregate=("view", "edit", "admin")),
         _role("ClusterRole", "sentinel-edit", edit, aggregate=("edit", "admin")),
-        _role("ClusterRole", "sentinel-admin", [_rule(GROUP, every, _WRITE)], aggregate=("admin",)),
+        _role("ClusterRole", "sentinel-admin", [_rule(GROUP, declared, _WRITE)], aggregate=("admin",)),
     ]
 
 
@@ -74,6 +76,8 @@ def _cluster_rules(children: Sequence[ChildKind], kinds: Sequence[Kind]) -> list
             _grant(rights, Resource.of_child(child), ("get", "patch"), subresource="scale")
     for kind in kinds:
         _grant(rights, Resource.of_kind(kind), READ)
+        if not kind.declared:
+            continue
         _grant(rights, Resource.of_kind(kind), ("patch",), subresource="status")
         # Where OwnerReferencesPermissionEnforcement is on, a controller reference needs it.
         _grant(rights, Resource.of_kind(kind), ("update",), subresource="finalizers")
