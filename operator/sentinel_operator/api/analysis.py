@@ -39,7 +39,8 @@ Condition = Annotated[str, Field(min_length=1, max_length=512)]
 
 
 class Authorization(Model):
-    """The Authorization header: the scheme and a value from a Secret of the object's namespace."""
+    """The Authorization header: the scheme and a value from a Secret of the object's namespace, which must bear the
+    label sentinel.dev/analysis: "true"; a Role must let the operator read it."""
 
     scheme: Literal["Bearer", "Basic"] = "Bearer"
     secret_ref: SecretKeyRef
@@ -60,7 +61,8 @@ class Prometheus(Model):
 
 
 class Header(Model):
-    """A header of the request: exactly one of value and secretRef."""
+    """A header of the request: exactly one of value and secretRef, of which the same holds as of the Secret of a
+    prometheus metric's authorization."""
 
     name: Annotated[
         str, Field(min_length=1, max_length=64), rules(matching(HEADER, "must hold only letters, digits and '-'"))

@@ -33,6 +33,7 @@ from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.leader import Elector, LeaseSettings
 from sentinel_operator.engine.measure.measurer import Measurer
 from sentinel_operator.engine.measure.reports import PodReports
+from sentinel_operator.engine.measure.secrets import ApiSecrets
 from sentinel_operator.engine.metrics import Metrics
 from sentinel_operator.engine.queue import Lane, WorkQueue
 from sentinel_operator.engine.recorder import EventRecorder
@@ -227,7 +228,10 @@ class Runtime:
 
     def _measurer(self, queue: WorkQueue[Key]) -> Measurer:
         """A measurement that is there is news of its object."""
-        measurer = Measurer(changed=lambda subject: queue.add(Key(subject.namespace, subject.name)))
+        measurer = Measurer(
+            changed=lambda subject: queue.add(Key(subject.namespace, subject.name)),
+            read_secret=ApiSecrets(self.api, clock=time.monotonic),
+        )
         self._measurers.append(measurer)
         return measurer
 

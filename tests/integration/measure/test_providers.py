@@ -148,7 +148,8 @@ async def test_headers_and_secrets_reach_the_page_and_the_revisions_its_url():
         seen.update(request.headers, path=request.path_qs)
         return web.json_response(1)
 
-    async def read(namespace: str, ref: Any) -> str:
+    async def read(namespace: str, ref: Any, *, host: str) -> str:
+        assert address.endswith(host)
         return f"{namespace}/{ref.name}/{ref.key}\n"
 
     headers = [{"name": "X-Team", "value": "a"}, {"name": "X-Key", "secretRef": {"name": "s", "key": "k"}}]
@@ -163,7 +164,7 @@ async def test_headers_and_secrets_reach_the_page_and_the_revisions_its_url():
 async def test_a_secret_that_may_not_be_read_is_an_error():
     async with serving(answering(1)) as address:
         found = await one(page(address, "$", headers=[{"name": "X", "secretRef": {"name": "s", "key": "k"}}]))
-    assert found.error == "the operator may not read Secret team/s"
+    assert found.error == "web.headers[0].secretRef: the operator may not read Secret team/s"
 
 
 # ---------------------------------------------------------------------------------------------- Prometheus
@@ -217,7 +218,7 @@ async def test_authorization(scheme, sent):
     async def handler(request: web.Request) -> web.Response:
         return web.json_response(vector("1" if request.headers.get("Authorization") == sent else "0"))
 
-    async def read(*_: Any) -> str:
+    async def read(*_: Any, **__: Any) -> str:
         return "tok en"
 
     async with serving(handler) as address:
@@ -277,7 +278,7 @@ async def test_too_much_at_once_is_put_off():
 
 
 async def test_an_error_of_ours_is_told_and_not_thrown():
-    async def read(*_: Any) -> str:
+    async def read(*_: Any, **__: Any) -> str:
         raise ZeroDivisionError
 
     async with serving(answering(1)) as address:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -16,7 +17,7 @@ from sentinel_operator.engine.measure import prometheus, web
 from sentinel_operator.engine.measure.fault import CannotMeasure
 from sentinel_operator.engine.measure.fetch import Allowed, Fetch, anywhere, is_public_or_cluster
 from sentinel_operator.engine.measure.pods import PodMetrics
-from sentinel_operator.engine.measure.secrets import SecretReader, no_secrets
+from sentinel_operator.engine.measure.secrets import Discreet, SecretReader, no_secrets
 from sentinel_operator.engine.measure.shelf import Place, Shelf
 
 logger = logging.getLogger(__name__)
@@ -104,8 +105,10 @@ class Measurer:
             self._fail(subject, tasks, str(error))
         except TimeoutError:
             self._fail(subject, tasks, f"no answer within {_LONGEST:g} s")
-        except Exception as error:
-            logger.exception("measuring %s/%s", subject.namespace, subject.name)
+        except Exception as error:  # noqa: BLE001 - it is told, and must not end the controller
+            # Without its words, which may repeat what was sent.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("measuring %s/%s: %s\n%s", subject.namespace, subject.name, type(error).__name__, where)  # noqa: TRY400
             self._fail(subject, tasks, f"internal error: {type(error).__name__}")
 
     def _fail(self, subject: Subject, tasks: list[Task], why: str) -> None:
@@ -129,11 +132,14 @@ class Measurer:
             self._shelf.put(place, found, look.snapshot, base=task.since)
 
     async def _ask(self, subject: Subject, task: Task) -> None:
-        value, baseline, check = math.nan, math.nan, task.check
-        if check.prometheus is not None:
-            value, baseline = await prometheus.ask(check.prometheus, subject, fetch=self._outside, read=self._read)
-        elif check.web is not None:
-            value = await web.ask(check.web, subject, fetch=self._outside, read=self._read)
+        value, baseline, check, read = math.nan, math.nan, task.check, Discreet(self._read)
+        try:
+            if check.prometheus is not None:
+                value, baseline = await prometheus.ask(check.prometheus, subject, fetch=self._outside, read=read)
+            elif check.web is not None:
+                value = await web.ask(check.web, subject, fetch=self._outside, read=read)
+        except CannotMeasure as error:
+            raise CannotMeasure(read.without(str(error))) from None
         self._shelf.put(
             _place(subject, task), Measurement(at=self._now(), value=value, baseline=baseline), base=task.since
         )

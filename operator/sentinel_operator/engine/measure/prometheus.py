@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -20,7 +21,8 @@ _STATUSES = frozenset({200, 400, 422, 503})  # each with the reason in the same 
 
 async def ask(spec: Prometheus, subject: Subject, *, fetch: Fetch, read: SecretReader) -> tuple[float, float]:
     """Gives the values of query and baselineQuery; NaN for what has no data or is not asked."""
-    headers = await authorization(spec.authorization, namespace=subject.namespace, read=read)
+    host = urlsplit(spec.address).netloc
+    headers = await authorization(spec.authorization, namespace=subject.namespace, host=host, read=read)
 
     async def query(text: str) -> float:
         body = await fetch.get(

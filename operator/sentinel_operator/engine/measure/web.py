@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Mapping
 from itertools import islice
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -23,9 +24,11 @@ _KINDS: Mapping[type, str] = {str: "text", dict: "an object", list: "a list", ty
 
 async def ask(spec: Web, subject: Subject, *, fetch: Fetch, read: SecretReader) -> float:
     """Gives the number at the path."""
+    url = subject.filled(spec.url)
+    given = await headers(spec.headers, namespace=subject.namespace, host=urlsplit(url).netloc, read=read)
     body = await fetch.get(
-        subject.filled(spec.url),
-        headers={"Accept": "application/json", **await headers(spec.headers, namespace=subject.namespace, read=read)},
+        url,
+        headers={"Accept": "application/json", **given},
         timeout=seconds(spec.timeout),
         limit=_LIMIT,
     )
