@@ -5,24 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
-from sentinel_operator.core.analysis.measurement import Measurement
-from sentinel_operator.core.analysis.progress import Task
-from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.core.budget.claim import Claimant
 from sentinel_operator.core.hashing import hash8
-from sentinel_operator.core.outside import Outside
-from sentinel_operator.core.plan import Asking, Manifest, ObjectRef, Plan
+from sentinel_operator.core.plan import Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import Reconciler
-from sentinel_operator.core.rollout.observed import Budget, GateView
-from sentinel_operator.core.swapreport import SwapReport
+from sentinel_operator.core.rollout.observed import Budget
 from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of
+from sentinel_operator.engine.errands import Errands
 from sentinel_operator.engine.errors import ApiError, Conflict, NotLeader, Retry, StepFailed, SubjectGone, Terminal
 from sentinel_operator.engine.executor import Executor
 from sentinel_operator.engine.logging import pass_context
@@ -56,45 +52,6 @@ class PassMetrics(Protocol):
 
     def reconciled(self, controller: str, result: str, seconds: float) -> None:
         """Counts one pass."""
-
-
-class Measuring(Protocol):
-    """Who takes measurements, and keeps them for the next pass."""
-
-    def want(self, subject: Subject, tasks: Sequence[Task]) -> bool:
-        """Starts what is not under way."""
-
-    def measured(self, uid: str, revision: str) -> Mapping[str, Measurement]:
-        """Gives the newest measurement of each metric."""
-
-    def forget(self, uid: str) -> None:
-        """Drops an object."""
-
-
-class Gates(Protocol):
-    """Who asks gates, and keeps their answers for the next pass."""
-
-    def want(self, asking: Asking) -> None:
-        """Begins to ask, or goes on."""
-
-    def answers(self, uid: str) -> Mapping[str, GateView]:
-        """Gives the last answer of the object's gate."""
-
-    def forget(self, uid: str) -> None:
-        """Ends asking for an object."""
-
-
-class Reporting(Protocol):
-    """Who asks pods again and again what they hold."""
-
-    def want(self, subject: Subject) -> None:
-        """Asks these pods from now on."""
-
-    def reports(self, uid: str) -> Mapping[str, SwapReport]:
-        """Gives the newest report of each pod by its uid."""
-
-    def forget(self, uid: str) -> None:
-        """Asks no more."""
 
 
 class Slots(Protocol):
@@ -156,9 +113,7 @@ class Controller:
         config: Callable[[], SentinelConfigSpec],
         now: Callable[[], datetime],
         metrics: PassMetrics,
-        measurer: Measuring,
-        gates: Gates,
-        reports: Reporting,
+        errands: Errands,
         slots: Slots,
         capacity: Spare,
         deadline: float = 60.0,
@@ -166,10 +121,7 @@ class Controller:
         self.reconciler, self.view, self.queue = reconciler, view, queue
         self._executor, self._references, self._config, self._now = executor, references, config, now
         self._metrics, self._deadline = metrics, deadline
-        self._measurer, self._measuring = measurer, dict[Key, str]()
-        self._gates, self._asking = gates, dict[Key, str]()
-        self._reports, self._watching = reports, dict[Key, str]()
-        self._slots, self._capacity = slots, capacity
+        self._errands, self._slots, self._capacity = errands, slots, capacity
         self._repeats: dict[Key, int] = {}
 
     @property
@@ -274,9 +226,7 @@ class Controller:
                     self.queue.add_after(key, told.requeue_after)
             raise
         self.queue.forget(key)
-        self._measure(key, raw["metadata"]["uid"], plan)
-        self._ask(key, raw["metadata"]["uid"], plan)
-        self._watch(key, raw["metadata"]["uid"], plan)
+        self._errands.run(key, raw["metadata"]["uid"], plan)
         self._look_again(key, plan, writes)
         return Result.CHANGED if writes else Result.UNCHANGED
 
@@ -284,7 +234,8 @@ class Controller:
         """Observes and plans; what a plan shows to depend on is asked for then, and it is planned anew."""
         children, pods = self.view.children_of(key)
         references = await self._references.read(key, self.reconciler.references(raw))
-        config, now, outside = self._config(), self._now(), self._outside(raw)
+        config, now = self._config(), self._now()
+        outside = replace(self._errands.found(raw), budget=self._slots.unasked())
         observed = self.reconciler.observe(raw, children, pods, references, config, now, outside)
         plan = self.reconciler.plan(observed)
         if plan.wants_slot:
@@ -306,43 +257,6 @@ class Controller:
             self._slots.passed(who)
         else:
             self._slots.failed(who, certain=result in {Result.CONFLICT, Result.TERMINAL, Result.NOT_LEADER})
-
-    def _outside(self, raw: Manifest) -> Outside:
-        """Gives what is known beside the objects of the revision that is being delivered."""
-        candidate = ((raw.get("status") or {}).get("rollout") or {}).get("candidate", "")
-        if not candidate:
-            return Outside(budget=self._slots.unasked())
-        uid = raw["metadata"]["uid"]
-        return Outside(
-            measured={candidate: self._measurer.measured(uid, candidate)},
-            gates=self._gates.answers(uid),
-            swaps=self._reports.reports(uid),
-            budget=self._slots.unasked(),
-        )
-
-    def _measure(self, key: Key, uid: str, plan: Plan) -> None:
-        known = self._measuring.pop(key, "")
-        if known and (plan.measure is None or known != uid):
-            self._measurer.forget(known)
-        if plan.measure is not None:
-            self._measuring[key] = uid
-            self._measurer.want(plan.measure.subject, plan.measure.tasks)
-
-    def _ask(self, key: Key, uid: str, plan: Plan) -> None:
-        known = self._asking.pop(key, "")
-        if known and (plan.ask is None or known != uid):
-            self._gates.forget(known)
-        if plan.ask is not None:
-            self._asking[key] = uid
-            self._gates.want(plan.ask)
-
-    def _watch(self, key: Key, uid: str, plan: Plan) -> None:
-        known = self._watching.pop(key, "")
-        if known and (plan.watch is None or known != uid):
-            self._reports.forget(known)
-        if plan.watch is not None:
-            self._watching[key] = uid
-            self._reports.want(plan.watch)
 
     async def _report(self, raw: Manifest, told: Plan) -> None:
         """Tells the user what went wrong; the failure itself is what counts for the queue."""
@@ -396,6 +310,4 @@ class Controller:
         self._executor.forget(key)
         self._references.forget(key)
         self._repeats.pop(key, None)
-        self._measure(key, "", Plan())
-        self._ask(key, "", Plan())
-        self._watch(key, "", Plan())
+        self._errands.drop(key)

@@ -10,13 +10,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sentinel_operator.api.kinds import SENTINEL_CONFIG
 from sentinel_operator.core import names
+from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.core.budget.claim import Claimant
 from sentinel_operator.core.budget.limits import limited
-from sentinel_operator.core.plan import Manifest, ObjectRef
+from sentinel_operator.core.plan import Asking, Manifest, ObjectRef
 from sentinel_operator.core.reconciler import Reconciler
 from sentinel_operator.engine.access import Access
 from sentinel_operator.engine.backoff import Backoff
@@ -25,6 +26,7 @@ from sentinel_operator.engine.cache import Key, ObjectCache, key_of, owner_of
 from sentinel_operator.engine.capacity import Capacity
 from sentinel_operator.engine.configsource import NAME, ConfigSource
 from sentinel_operator.engine.controller import Controller, View
+from sentinel_operator.engine.errands import Errands
 from sentinel_operator.engine.errors import ApiError
 from sentinel_operator.engine.executor import Executor
 from sentinel_operator.engine.gates import Asker
@@ -60,13 +62,6 @@ class RuntimeSettings:
     resync: float
 
 
-class Closes(Protocol):
-    """Whatever has work under way."""
-
-    async def close(self) -> None:
-        """Ends it."""
-
-
 class Runtime:
     """Everything that runs, ready to be started; nothing is sent before `start`."""
 
@@ -83,15 +78,7 @@ class Runtime:
         )
         self.informers: dict[Resource, Informer] = {}
         self.capacity = Capacity(self.api, clock=time.monotonic)
-        self._measurers: list[Measurer] = []
-        self._askers: list[Asker] = []
-        self._reporters: list[PodReports] = []
-        self._closing: tuple[Sequence[Closes], ...] = (
-            self._measurers,
-            self._askers,
-            self._reporters,
-            (self.capacity,),
-        )
+        self._errands: list[Errands] = []
         self.ledger = self._ledger()
         self._optional = {Resource.of_child(child) for each in reconcilers for child in each.children if child.optional}
         self._config_cache = ObjectCache()
@@ -135,7 +122,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Ends what is being measured and asked."""
-        await asyncio.gather(*(each.close() for group in self._closing for each in group))
+        await asyncio.gather(self.capacity.close(), *(each.close() for each in self._errands))
 
     async def drained(self) -> None:
         """Waits until no pass is under way. The caller bounds the time."""
@@ -212,9 +199,7 @@ class Runtime:
         return Controller(
             reconciler,
             view,
-            measurer=self._measurer(queue),
-            gates=self._asker(queue),
-            reports=self._pod_reports(queue),
+            errands=self._new_errands(queue),
             slots=self.ledger,
             capacity=self.capacity,
             queue=queue,
@@ -226,29 +211,19 @@ class Runtime:
             deadline=self.settings.pass_deadline,
         )
 
-    def _measurer(self, queue: WorkQueue[Key]) -> Measurer:
-        """A measurement that is there is news of its object."""
-        measurer = Measurer(
-            changed=lambda subject: queue.add(Key(subject.namespace, subject.name)),
-            read_secret=ApiSecrets(self.api, clock=time.monotonic),
-        )
-        self._measurers.append(measurer)
-        return measurer
+    def _new_errands(self, queue: WorkQueue[Key]) -> Errands:
+        """What comes of them is news of their object."""
 
-    def _pod_reports(self, queue: WorkQueue[Key]) -> PodReports:
-        reports = PodReports(changed=lambda subject: queue.add(Key(subject.namespace, subject.name)), rng=self.rng)
-        self._reporters.append(reports)
-        return reports
+        def changed(about: Subject | Asking) -> None:
+            queue.add(Key(about.namespace, about.name))
 
-    def _asker(self, queue: WorkQueue[Key]) -> Asker:
-        """What a gate answers is news of its object; only the leader asks."""
-        asker = Asker(
-            changed=lambda asking: queue.add(Key(asking.namespace, asking.name)),
-            may_ask=self.elector.elected,
-            rng=self.rng,
+        errands = Errands(
+            measurer=Measurer(changed=changed, read_secret=ApiSecrets(self.api, clock=time.monotonic)),
+            gates=Asker(changed=changed, may_ask=self.elector.elected, rng=self.rng),
+            reports=PodReports(changed=changed, rng=self.rng),
         )
-        self._askers.append(asker)
-        return asker
+        self._errands.append(errands)
+        return errands
 
     def _informer(self, resource: Resource) -> Informer:
         if resource not in self.informers:
