@@ -27,7 +27,7 @@ from tests.integration.measure.test_gates import Gatekeeper, words
 from tests.support.eventually import eventually
 from tests.support.readypods import POD_RESOURCE, ReadyPods
 from tests.support.replica import SHORT_LEASE, Replica, settings
-from tests.support.toyworld import World
+from tests.support.toyworld import NAMESPACES, World
 
 pytestmark = pytest.mark.integration
 
@@ -139,7 +139,7 @@ class Scene:
 
 @asynccontextmanager
 async def declared(world: World) -> AsyncIterator[Scene]:
-    """A namespace whose API server knows our kinds, and whose pods become ready."""
+    """A namespace at the Pod Security level `restricted` whose API server knows our kinds; its pods become ready."""
     for plural in (SENTRY_MODEL.plural, SENTINEL_CONFIG.plural):
         text = (ROOT / "crds" / f"sentinel.dev_{plural}.yaml").read_text()
         await world.api.apply(CRDS, yaml.safe_load(text))
@@ -149,6 +149,8 @@ async def declared(world: World) -> AsyncIterator[Scene]:
         return {SENTRY_MODEL.plural, SENTINEL_CONFIG.plural} <= found
 
     await eventually(served)
+    level = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+    await world.api.patch(NAMESPACES, ObjectRef("v1", "Namespace", "", world.namespace), level)
     async with AsyncExitStack() as stack:
         made = Scene(world, stack)
         async with made.pods.running():

@@ -46,10 +46,10 @@ class JobView:
 
 def observe_jobs(children: Iterable[Manifest], pods: Iterable[Manifest]) -> dict[str, JobView]:
     """Gives the model's own Jobs by name."""
+    jobs = [child for child in children if child["kind"] == "Job"]
     by_job: dict[str, list[Manifest]] = {}
-    for pod in pods:
+    for pod in pods if jobs else ():
         by_job.setdefault(controller_uid(pod), []).append(pod)
-    jobs = (child for child in children if child["kind"] == "Job")
     return {job["metadata"]["name"]: _view(job, by_job.get(job["metadata"]["uid"], [])) for job in jobs}
 
 
