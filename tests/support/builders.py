@@ -104,6 +104,8 @@ class PodBuilder:
     init: dict[str, Raw] = field(default_factory=dict)
     main: dict[str, Raw] = field(default_factory=dict)
     deleting: bool = False
+    node: str = "node-1"
+    created: str = "2025-03-01T12:00:00Z"
     phase: str = "Pending"
 
     def scheduled(self, at: str = "2025-03-01T12:00:00Z") -> PodBuilder:
@@ -171,6 +173,7 @@ class PodBuilder:
             "uid": f"uid-{self.name}",
             "namespace": self.deployment["metadata"]["namespace"],
             "labels": self.deployment["spec"]["template"]["metadata"]["labels"],
+            "creationTimestamp": self.created,
             "ownerReferences": [{**replica_set, "uid": f"rs-{name}"}],
             **({"deletionTimestamp": "2025-03-01T12:00:00Z"} if self.deleting else {}),
         }
@@ -178,6 +181,7 @@ class PodBuilder:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": metadata,
+            "spec": {"nodeName": self.node},
             "status": {
                 "phase": self.phase,
                 "podIP": "10.0.0.7",

@@ -206,3 +206,5 @@ class Disruption(Model):
 
     min_available: IntOrPercent | None = None
     max_unavailable: IntOrPercent | None = None
+    move_off_failed_gpus: bool = True
+    """Evicts a pod whose GPU has failed (a fatal Xid, lost), within this budget."""

@@ -23,6 +23,7 @@ from sentinel_operator.api.fields import (
     open_items,
     relative_path,
 )
+from sentinel_operator.api.nodetelemetry import Health
 from sentinel_operator.api.pod import (
     Access,
     ChildLabels,
@@ -273,6 +274,24 @@ class VerificationStatus(Model):
     at: str = ""
 
 
+class GpuStatus(Model):
+    """A GPU, or a part of one, that a pod of the model is on, as the agent of its node sees it."""
+
+    uuid: str
+    node: str
+    pod: str
+    health: Health
+    reasons: Annotated[list[str], Field(max_length=16), list_atomic()] | None = None
+    utilization_percent: Annotated[int, Field(ge=0)] | None = None
+    """In steps of 10."""
+    memory_used_bytes: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] | None = None
+    """In steps of 256 MiB."""
+    throttled: bool = False
+    ecc_errors: Annotated[int, Field(ge=0)] | None = None
+    """Uncorrected ones."""
+    last_xid: Annotated[int, Field(ge=0)] | None = None
+
+
 Phase = Literal["Pending", "Progressing", "Ready", "Degraded", "Stalled", "Suspended"]
 
 
@@ -291,5 +310,6 @@ class SentryModelStatus(Model):
     ready_replicas: Annotated[int, Field(json_schema_extra={"format": "int32"})] | None = None
     selector: str | None = None
     verification: VerificationStatus | None = None
+    gpu: Annotated[list[GpuStatus], Field(max_length=64), list_atomic()] | None = None
     last_decision: Decision | None = None
     conditions: Annotated[list[Condition], Field(max_length=32), list_map("type")] | None = None

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sentinel_operator.api.nodetelemetry import NodeTelemetryStatus
 from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.rollout.observed import Budget, GateView
 from sentinel_operator.core.swapreport import SwapReport
@@ -21,6 +22,8 @@ class Outside:
     """The last answer of each gate that is being asked, by its key."""
     swaps: Mapping[str, SwapReport] = field(default_factory=dict)
     """What pods say of the revisions that they hold, by the pod's uid."""
+    nodes: Mapping[str, NodeTelemetryStatus] = field(default_factory=dict)
+    """What the nodes of its pods tell of themselves, by node."""
     budget: Budget = field(default_factory=Budget)
     """Whether a rollout of this object may begin now."""
     spare: bool | None = None

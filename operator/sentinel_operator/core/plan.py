@@ -87,6 +87,14 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class Evict:
+    """Has a pod leave its node as a drain does: never beyond its disruption budgets. What they forbid now is tried
+    again."""
+
+    ref: ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """A transition worth telling a person; the recorder folds repetitions into a series."""
 
@@ -147,6 +155,7 @@ class Plan:
     apply: tuple[Apply, ...] = ()
     scale: tuple[Scale, ...] = ()
     delete: tuple[Delete, ...] = ()
+    evict: tuple[Evict, ...] = ()
     status: Manifest | None = None
     events: tuple[Event, ...] = ()
     measure: Measuring | None = None

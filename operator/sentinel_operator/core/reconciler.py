@@ -20,8 +20,8 @@ OWN = ("get", "list", "watch", "create", "patch", "delete")
 class ChildKind:
     """A resource that a reconciler makes or watches; Roles and informers are derived from it.
 
-    `scalable` adds the scale subresource to the Role. A kind that a cluster may lack (Gateway API, say) is
-    `optional`: its informer waits for the API to be served, and readiness does not.
+    `scalable` adds the scale subresource to the Role, `evictable` the right to evict. A kind that a cluster may lack
+    (Gateway API, say) is `optional`: its informer waits for the API to be served, and readiness does not.
     """
 
     api_version: str
@@ -31,6 +31,7 @@ class ChildKind:
     namespaced: bool = True
     scalable: bool = False
     optional: bool = False
+    evictable: bool = False
 
 
 PODS = ChildKind("v1", "Pod", "pods", verbs=READ)

@@ -74,6 +74,8 @@ def _cluster_rules(children: Sequence[ChildKind], kinds: Sequence[Kind]) -> list
         _grant(rights, Resource.of_child(child), child.verbs)
         if child.scalable:
             _grant(rights, Resource.of_child(child), ("get", "patch"), subresource="scale")
+        if child.evictable:
+            _grant(rights, Resource.of_child(child), ("create",), subresource="eviction")
     for kind in kinds:
         _grant(rights, Resource.of_kind(kind), READ)
         if not kind.declared:

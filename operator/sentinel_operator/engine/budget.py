@@ -8,15 +8,16 @@ reservation, so that no two passes take the last slot.
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from sentinel_operator.api.sentinelconfig import ChangeBudget
-from sentinel_operator.core.budget.claim import Claim, Claimant, ClaimState, claimed
+from sentinel_operator.core.budget.claim import Claim, Claimant, claimed
 from sentinel_operator.core.budget.limits import limited
-from sentinel_operator.core.budget.queue import line_up
+from sentinel_operator.core.budget.queue import Line, line_up
 from sentinel_operator.core.budget.words import NEAR, waits_for
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.rollout.observed import Budget
@@ -42,13 +43,17 @@ class Ledger:
         now: Callable[[], datetime],
     ) -> None:
         self._budget, self._wake, self._soon, self._now = budget, wake, soon, now
-        self._known: dict[Claimant, tuple[ClaimState, Claim]] = {}
-        """What statuses say; those that claim nothing are left out."""
+        self._holds: dict[Claimant, Claim] = {}
+        self._waits: dict[Claimant, Claim] = {}
+        """Both are what statuses say."""
         self._asking: dict[Claimant, Claim] = {}
         """Those in a pass that has asked; not all of them are known to wait yet."""
         self._reserved: dict[Claimant, Claim] = {}
         self._aside: set[Claimant] = set()
         """Those that had their turn and did not use it; until they ask again nobody waits because of them."""
+        self._queued: dict[Claimant, Claim] = {}
+        self._line: list[Claim] = []
+        """Those that wait and are not set aside, by rank."""
         self._doubts: Counter[Claimant] = Counter()
         self._told: dict[Claimant, Budget] = {}
         self._due = False
@@ -56,31 +61,31 @@ class Ledger:
     @property
     def holding(self) -> int:
         """Counts the rollouts that are under way."""
-        return len(self._reserved) + sum(
-            state == "Holds" and who not in self._reserved for who, (state, _) in self._known.items()
-        )
+        return len(self._holds.keys() | self._reserved.keys())
 
     @property
     def waiting(self) -> int:
         """Counts those that wait for a slot."""
-        return sum(state == "Waits" for state, _ in self._known.values())
+        return len(self._waits)
 
     # ------------------------------------------------------------------------------------ what is seen
 
     def seen(self, who: Claimant, raw: Manifest | None) -> None:
         """Takes in an object as it is known from now on; None for one that is gone."""
-        before = self._known.pop(who, None)
+        before = self._holds.pop(who, None), self._waits.pop(who, None)
         if raw is None:
             self._forget(who)
         else:
             state, claim = claimed(raw, gpu_class_label=self._budget().gpu_class_label)
-            if state != "Rests":
-                self._known[who] = (state, claim)
             if state == "Holds":
+                self._holds[who] = claim
                 self._reserved.pop(who, None)
-            if state != "Waits":
+            if state == "Waits":
+                self._waits[who] = claim
+            else:
                 self._told.pop(who, None)
-        if before != self._known.get(who):
+        self._place(who)
+        if before != (self._holds.get(who), self._waits.get(who)):
             self._changed()
 
     def limits_changed(self, objects: Iterable[tuple[Claimant, Manifest]]) -> None:
@@ -100,21 +105,18 @@ class Ledger:
         """Answers a pass that wants to begin. What is granted is reserved until `passed` or `failed`, or until the
         object's status tells that it has begun."""
         who = Claimant.of(raw)
+        if who in self._reserved or who in self._holds:
+            return Budget()
         self._aside.discard(who)
-        if who in self._reserved:
-            return Budget()
-        state, claim = claimed(raw, gpu_class_label=self._budget().gpu_class_label)
-        if state == "Holds":
-            return Budget()
-        if state != "Waits":
-            claim = replace(claim, since=int(self._now().timestamp()))
-        self._asking[who] = self._asking.get(who, claim)
-        places, _ = line_up(self._holders(), self._waiting().values(), self._budget())
-        place = places[who]
+        self._asking[who] = self._asking.get(who) or self._waits.get(who) or self._newcomer(raw)
+        self._place(who)
+        claim = self._queued[who]
+        place = self._lined_up().place(claim, bisect_left(self._line, claim.rank, key=_rank))
         self._told[who] = told = Budget(granted=place.granted, waits_for=waits_for(place))
         if place.granted:
             self._reserved[who] = claim
             del self._asking[who]
+            self._place(who)
             logger.info("%s %s/%s gets a slot of the change budget", *who)
         return told
 
@@ -123,44 +125,54 @@ class Ledger:
         self._doubts.pop(who, None)
         asked = self._asking.pop(who, None) is not None
         unused = self._reserved.pop(who, None) is not None
-        waits = self._known.get(who, ("Rests", None))[0] == "Waits"
-        if unused or (waits and not asked):
-            self._aside.add(who)
-            self._changed()
-        if not waits:
+        if who not in self._waits:
             self._told.pop(who, None)
+        if unused or (who in self._waits and not asked):
+            self._set_aside(who)
+        self._place(who)
 
     def failed(self, who: Claimant, *, certain: bool) -> None:
         """Takes in that a pass failed. Unless it is `certain` that the status does not tell of a beginning, what was
         granted stays so for the next attempts; then others get their turn first."""
         self._asking.pop(who, None)
         self._doubts[who] += 1
-        if who in self._reserved and not certain and self._doubts[who] < _DOUBTS:
-            return
-        self._doubts.pop(who, None)
-        held = self._reserved.pop(who, None) is not None
-        if held or who in self._known:
-            self._aside.add(who)
-            self._changed()
+        if who not in self._reserved or certain or self._doubts[who] >= _DOUBTS:
+            self._doubts.pop(who, None)
+            if self._reserved.pop(who, None) is not None or who in self._waits:
+                self._set_aside(who)
+        self._place(who)
 
     # ------------------------------------------------------------------------------------ whom that concerns
 
+    def _newcomer(self, raw: Manifest) -> Claim:
+        _, claim = claimed(raw, gpu_class_label=self._budget().gpu_class_label)
+        return replace(claim, since=int(self._now().timestamp()))
+
+    def _set_aside(self, who: Claimant) -> None:
+        self._aside.add(who)
+        self._changed()
+
     def _forget(self, who: Claimant) -> None:
-        held = self._reserved.pop(who, None) is not None
+        if self._reserved.pop(who, None) is not None:
+            self._changed()
         for each in (self._asking, self._told, self._doubts):
             each.pop(who, None)
         self._aside.discard(who)
-        if held:
-            self._changed()
 
-    def _holders(self) -> list[Claim]:
-        held = [claim for who, (state, claim) in self._known.items() if state == "Holds" and who not in self._reserved]
-        return [*held, *self._reserved.values()]
+    def _place(self, who: Claimant) -> None:
+        """Puts one into the line, at another place, or takes it out, as what is known of it has changed."""
+        left_out = who in self._aside or who in self._reserved
+        claim = None if left_out else self._waits.get(who) or self._asking.get(who)
+        before = self._queued.pop(who, None)
+        if before is not None:
+            del self._line[bisect_left(self._line, before.rank, key=_rank)]
+        if claim is not None:
+            self._queued[who] = claim
+            insort(self._line, claim, key=_rank)
 
-    def _waiting(self) -> dict[Claimant, Claim]:
-        known = {who: claim for who, (state, claim) in self._known.items() if state == "Waits"}
-        left_out = self._aside | self._reserved.keys()
-        return {who: claim for who, claim in (self._asking | known).items() if who not in left_out}
+    def _lined_up(self) -> Line:
+        held = {**self._holds, **self._reserved}
+        return line_up(held.values(), self._line, self._budget())
 
     def _changed(self) -> None:
         if not self._due:
@@ -171,12 +183,15 @@ class Ledger:
         """Wakes, in their order, those that may begin now, and the nearest of the others if they wait for something
         else than they have been told."""
         self._due = False
-        _, line = line_up(self._holders(), self._waiting().values(), self._budget())
-        for place in line:
-            who = place.claim.who
-            if not place.granted and place.number > NEAR:
-                continue
-            said = Budget(granted=place.granted, waits_for=waits_for(place))
-            if self._told.get(who) != said:
-                self._told[who] = said
-                self._wake(who)
+        line = self._lined_up()
+        for index, claim in enumerate(self._line[: max(NEAR, len(line.places))]):
+            place = line.place(claim, index)
+            if place.granted or place.number <= NEAR:
+                said = Budget(granted=place.granted, waits_for=waits_for(place))
+                if self._told.get(claim.who) != said:
+                    self._told[claim.who] = said
+                    self._wake(claim.who)
+
+
+def _rank(claim: Claim) -> tuple[int, int, Claimant]:
+    return claim.rank

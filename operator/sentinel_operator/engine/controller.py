@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sentinel_operator.api.nodetelemetry import NodeTelemetryStatus
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.budget.claim import Claimant
 from sentinel_operator.core.hashing import hash8
@@ -77,6 +78,13 @@ class Spare(Protocol):
         """Tells whether one more pod of a template finds room; None where that cannot be told."""
 
 
+class Telemetry(Protocol):
+    """Who knows what nodes tell of themselves."""
+
+    def of(self, pods: Iterable[Manifest]) -> Mapping[str, NodeTelemetryStatus]:
+        """Gives what the nodes of pods have told, by node."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What a controller sees of the cluster: its objects, and the caches of everything they may own."""
@@ -116,12 +124,13 @@ class Controller:
         errands: Errands,
         slots: Slots,
         capacity: Spare,
+        telemetry: Telemetry,
         deadline: float = 60.0,
     ) -> None:
         self.reconciler, self.view, self.queue = reconciler, view, queue
         self._executor, self._references, self._config, self._now = executor, references, config, now
         self._metrics, self._deadline = metrics, deadline
-        self._errands, self._slots, self._capacity = errands, slots, capacity
+        self._errands, self._slots, self._capacity, self._telemetry = errands, slots, capacity, telemetry
         self._repeats: dict[Key, int] = {}
 
     @property
@@ -145,6 +154,10 @@ class Controller:
     def child_changed(self, owner: Owner) -> None:
         """Queues the owner of a child that became different."""
         self.queue.add(Key(owner.namespace, owner.name))
+
+    def look_later(self, owner: Owner, seconds: float) -> None:
+        """Queues the owner of something that may wait."""
+        self.queue.add_after(Key(owner.namespace, owner.name), seconds)
 
     def reference_changed(self, ref: ObjectRef) -> None:
         """Queues every object whose spec names an object that became different."""
@@ -235,7 +248,7 @@ class Controller:
         children, pods = self.view.children_of(key)
         references = await self._references.read(key, self.reconciler.references(raw))
         config, now = self._config(), self._now()
-        outside = replace(self._errands.found(raw), budget=self._slots.unasked())
+        outside = replace(self._errands.found(raw), budget=self._slots.unasked(), nodes=self._telemetry.of(pods))
         observed = self.reconciler.observe(raw, children, pods, references, config, now, outside)
         plan = self.reconciler.plan(observed)
         if plan.wants_slot:

@@ -11,9 +11,9 @@ from typing import Protocol
 import orjson
 
 from sentinel_operator.core import names
-from sentinel_operator.core.plan import Apply, Delete, Event, Manifest, ObjectRef, Plan, Scale
+from sentinel_operator.core.plan import Apply, Delete, Event, Evict, Manifest, ObjectRef, Plan, Scale
 from sentinel_operator.engine.cache import Key, ObjectCache, key_of
-from sentinel_operator.engine.errors import ApiError, NotFound, StepFailed, SubjectGone, Terminal
+from sentinel_operator.engine.errors import ApiError, Conflict, NotFound, Retry, StepFailed, SubjectGone, Terminal
 from sentinel_operator.engine.intent import HASH_ANNOTATION, Path, differences, sealed
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.resources import Resource, ResourceTable
@@ -80,6 +80,8 @@ class Executor:
             writes += await self._step(scale.ref, self._scale(scale))
         for delete in plan.delete:
             writes += await self._step(delete.ref, self._delete(delete))
+        for evict in plan.evict:
+            writes += await self._evict(evict)
         return writes + await self.report(raw, plan)
 
     async def report(self, raw: Manifest, plan: Plan) -> int:
@@ -174,6 +176,20 @@ class Executor:
         else:
             cache.deleted(key, uid)
         logger.info("deleted %s", step.ref)
+        return 1
+
+    async def _evict(self, step: Evict) -> int:
+        """What a budget forbids now is no failure: the pass that comes next asks again."""
+        try:
+            await self._api.evict(step.ref.namespace, step.ref.name, uid=step.ref.uid)
+        except (NotFound, Conflict):
+            return 0
+        except Retry as error:
+            logger.info("%s stays for now: %s", step.ref, error)
+            return 0
+        except ApiError as error:
+            raise StepFailed(step.ref, error) from error
+        logger.info("evicted %s", step.ref)
         return 1
 
     async def _step(self, ref: ObjectRef, step: Awaitable[int]) -> int:

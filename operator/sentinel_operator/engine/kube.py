@@ -207,9 +207,16 @@ class KubeApi:
         """Creates at a subresource: an eviction, a token."""
         return await self._write(resource, "POST", resource.object(ref.namespace, ref.name, subresource), body)
 
-    async def evict(self, namespace: str, name: str) -> None:
-        """Evicts a pod under its disruption budgets; raises Retry where one forbids it now (429)."""
-        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}}
+    async def evict(self, namespace: str, name: str, *, uid: str = "") -> None:
+        """Evicts a pod, and no later namesake of it, under its disruption budgets; raises Retry where one forbids it
+        now (429)."""
+        body: Manifest = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+        }
+        if uid:
+            body["deleteOptions"] = {"preconditions": {"uid": uid}}
         await self.create_under(_PODS, ObjectRef("v1", "Pod", namespace, name), "eviction", body)
 
     async def subject_access_review(self, spec: Mapping[str, Any]) -> bool:

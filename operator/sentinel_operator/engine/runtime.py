@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sentinel_operator.api.kinds import SENTINEL_CONFIG
+from sentinel_operator.api.kinds import NODE_TELEMETRY, SENTINEL_CONFIG
 from sentinel_operator.core import names
 from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.core.budget.claim import Claimant
 from sentinel_operator.core.budget.limits import limited
 from sentinel_operator.core.plan import Asking, Manifest, ObjectRef
-from sentinel_operator.core.reconciler import Reconciler
+from sentinel_operator.core.reconciler import PODS, Reconciler
 from sentinel_operator.engine.access import Access
 from sentinel_operator.engine.backoff import Backoff
 from sentinel_operator.engine.budget import Ledger
-from sentinel_operator.engine.cache import Key, ObjectCache, key_of, owner_of
+from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of, owner_of
 from sentinel_operator.engine.capacity import Capacity
 from sentinel_operator.engine.configsource import NAME, ConfigSource
 from sentinel_operator.engine.controller import Controller, View
@@ -44,6 +44,7 @@ from sentinel_operator.engine.referencewatch import ReferenceWatch
 from sentinel_operator.engine.resources import CONFIG_MAPS, Resource, ResourceTable
 from sentinel_operator.engine.resync import Resync
 from sentinel_operator.engine.supervisor import Supervisor, Task
+from sentinel_operator.engine.telemetry import NodeTelemetries
 from sentinel_operator.engine.transport import Limits, Transport
 
 logger = logging.getLogger(__name__)
@@ -85,6 +86,8 @@ class Runtime:
         self.config = ConfigSource(self._config_cache, changed=self._config_changed)
         self.config_informer = self._watch_config()
         self.table = ResourceTable(Resource.of_child(child) for each in reconcilers for child in each.children)
+        self.telemetries = self._telemetries()
+        self.telemetry_informer = self._watch_telemetry()
         self.controllers = {each.kind.kind: self._controller(each) for each in reconcilers}
         self.reference_watch = self._watch_references()
         self.primed = {name: asyncio.Event() for name in self.controllers}
@@ -93,7 +96,7 @@ class Runtime:
 
     def start(self, supervisor: Supervisor) -> tuple[Task, list[Task]]:
         """Starts all but kopf; gives the elector's task, which ends when the lease is lost, and the workers'."""
-        for informer in (self.config_informer, *self.informers.values()):
+        for informer in (self.config_informer, self.telemetry_informer, *self.informers.values()):
             supervisor.keep(f"informer of {informer.resource.plural}", informer.run())
         supervisor.keep("watch of references", self.reference_watch.run())
         supervisor.keep("event recorder", self.recorder.run())
@@ -202,6 +205,7 @@ class Runtime:
             errands=self._new_errands(queue),
             slots=self.ledger,
             capacity=self.capacity,
+            telemetry=self.telemetries,
             queue=queue,
             executor=executor,
             references=References(self.api, self.table, clock=time.monotonic),
@@ -253,6 +257,28 @@ class Runtime:
             metrics=self.metrics,
             rng=self.rng,
             query=(("fieldSelector", f"metadata.name={NAME}"),),
+        )
+
+    def _telemetries(self) -> NodeTelemetries:
+        def wake(owner: Owner) -> None:
+            if owner.kind in self.controllers:
+                self.controllers[owner.kind].child_changed(owner)
+
+        def later(owner: Owner, seconds: float) -> None:
+            if owner.kind in self.controllers:
+                self.controllers[owner.kind].look_later(owner, seconds)
+
+        return NodeTelemetries(pods=self._informer(Resource.of_child(PODS)).cache, wake=wake, later=later)
+
+    def _watch_telemetry(self) -> Informer:
+        """An optional one: a cluster without GPUs needs no agents, nor their CRD."""
+        return Informer(
+            self.api,
+            Resource.of_kind(NODE_TELEMETRY),
+            cache=ObjectCache(observer=self.telemetries.seen),
+            changed=lambda _: None,
+            metrics=self.metrics,
+            rng=self.rng,
         )
 
     def _watch_references(self) -> ReferenceWatch:

@@ -29,10 +29,23 @@ class Place:
         return self.full is None
 
 
-def line_up(
-    holders: Iterable[Claim], waiting: Iterable[Claim], budget: ChangeBudget
-) -> tuple[Mapping[Claimant, Place], tuple[Place, ...]]:
-    """Gives the place of each that waits, by claimant and in order. All that are granted may begin at once.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The places of the first, as far as anybody may be among them that can begin, and what all others wait for."""
+
+    places: tuple[Place, ...]
+    full: Limit | None = None
+    taken_by: tuple[Claimant, ...] = ()
+
+    def place(self, claim: Claim, index: int) -> Place:
+        """Gives the place of the claim that has so many before it."""
+        if index < len(self.places):
+            return self.places[index]
+        return Place(claim, index + 1, self.full, self.taken_by)
+
+
+def line_up(holders: Iterable[Claim], waiting: Iterable[Claim], budget: ChangeBudget) -> Line:
+    """Gives the places of those that wait, given in the order of their ranks. All that are granted may begin at once.
 
     One whose namespace is full does not keep those of other namespaces waiting. So that such overtaking starves
     nobody, the first that has to wait, and that a limit of 0 does not keep from ever beginning, is kept a slot in those
@@ -43,9 +56,11 @@ def line_up(
         _take(taken, claim, limits_of(claim, budget))
     places: list[Place] = []
     kept = False
-    for number, claim in enumerate(sorted(waiting, key=lambda each: each.rank), start=1):
+    for number, claim in enumerate(waiting, start=1):
         limits = limits_of(claim, budget)
-        full = next((each for each in limits if len(taken[each.pool]) >= each.slots), None)
+        full = next((each for each in limits if not _room(taken, each)), None)
+        if full is not None and full.pool.scope == CLUSTER:  # so it is for all that come after
+            return Line(tuple(places), full, tuple(taken[full.pool]))
         if full is None:
             places.append(Place(claim, number))
             _take(taken, claim, limits)
@@ -54,7 +69,7 @@ def line_up(
         if not kept and all(each.slots > 0 for each in limits):
             kept = True
             _take(taken, claim, [each for each in limits if each.pool.scope != CLUSTER and _room(taken, each)])
-    return {each.claim.who: each for each in places}, tuple(places)
+    return Line(tuple(places))
 
 
 def _take(taken: dict[Pool, list[Claimant]], claim: Claim, limits: Iterable[Limit]) -> None:

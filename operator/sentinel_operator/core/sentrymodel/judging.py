@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sentinel_operator.api.analysis import AnalysisStatus
-from sentinel_operator.core.analysis.health import gpu_health, health_score
+from sentinel_operator.core.analysis.health import health_score
 from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.analysis.progress import Task, advance, due, resume
 from sentinel_operator.core.analysis.state import FINAL
@@ -14,6 +14,7 @@ from sentinel_operator.core.analysis.subject import Subject, Target
 from sentinel_operator.core.plan import Manifest, Measuring
 from sentinel_operator.core.rollout.decision import AnalysisWanted
 from sentinel_operator.core.rollout.observed import State
+from sentinel_operator.core.sentrymodel.gpus import revision_gpu_health
 from sentinel_operator.core.sentrymodel.jobs import JobView, desired_job, measured_by, name_of, patience
 from sentinel_operator.core.sentrymodel.observe import Observed, PodView
 
@@ -90,7 +91,7 @@ def _seen(observed: Observed, host: str, tasks: list[Task], *, replicas: int) ->
             raw = [pod.raw for pod in pods]
             health = health_score(desired=replicas, ready=ready, available=ready, pods=raw, now=observed.now)
         else:
-            health = gpu_health(())
+            health = revision_gpu_health(observed, host)
         found[task.check.name] = health.measured(observed.now)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sentinel_operator.api.kinds import SENTRY_MODEL, Kind
@@ -40,7 +41,7 @@ CHILDREN: tuple[ChildKind, ...] = (
     ChildKind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
     ChildKind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", verbs=READ),
     ChildKind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", optional=True),
-    PODS,
+    replace(PODS, evictable=True),
 )
 REMEMBERED = 4096
 

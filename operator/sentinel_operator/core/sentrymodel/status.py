@@ -12,6 +12,7 @@ from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.rollout.dataplane import observed_weight
 from sentinel_operator.core.rollout.record import progress
 from sentinel_operator.core.sentrymodel.assess import Assessment
+from sentinel_operator.core.sentrymodel.gpus import gpu_findings, gpu_status, gpus
 from sentinel_operator.core.sentrymodel.history import history
 from sentinel_operator.core.sentrymodel.network import url
 from sentinel_operator.core.sentrymodel.observe import Observed
@@ -25,10 +26,12 @@ def desired_status(
     observed: Observed, assessment: Assessment, summary: Summary, *, decision: Decision | None
 ) -> SentryModelStatus:
     """Gives the whole status. The time of the pass is in it only where something changed."""
+    found = gpus(observed)
     findings = (
         *_standing(summary),
         _available(observed, assessment.wanted),
         *verification_findings(observed, assessment),
+        *gpu_findings(observed, assessment.spec, found),
     )
     candidate = assessment.candidate
     return SentryModelStatus(
@@ -43,6 +46,7 @@ def desired_status(
         ready_replicas=total_ready(observed),
         selector=as_selector(observed.owner.selector),
         verification=verification_status(observed, assessment),
+        gpu=gpu_status(found),
         last_decision=decision,
         conditions=conditions(findings, previous=_previous(observed), generation=observed.generation, now=observed.now),
     )

@@ -12,6 +12,7 @@ from sentinel_operator.core.plan import WORKLOAD_MANAGER, Apply, Delete, Failure
 from sentinel_operator.core.sentrymodel.assess import Assessment, assess
 from sentinel_operator.core.sentrymodel.desired import desired_children
 from sentinel_operator.core.sentrymodel.gates import asking
+from sentinel_operator.core.sentrymodel.gpus import gpu_events, gpus, look_again, moves
 from sentinel_operator.core.sentrymodel.history import expired_objects
 from sentinel_operator.core.sentrymodel.jobs import JobView, expired_jobs
 from sentinel_operator.core.sentrymodel.observe import Observed
@@ -53,17 +54,23 @@ def plan_for(observed: Observed) -> Plan:
     judged = assessment.judgement
     jobs, current = (judged.jobs, judged.current) if judged is not None else ((), ())
     spent = expired_jobs(observed.jobs, current=current)
+    found = gpus(observed)
+    leaving = moves(observed, observed.spec, found)
     delete = (*_unwanted(observed, children), *expired_objects(observed, assessment), *spent)
     return Plan(
         apply=_applied((*children, *jobs), observed, busy=bool(scaled or delete)),
         scale=_scale(observed, scaled),
         delete=delete,
+        evict=leaving,
         status=told.status,
-        events=told.events,
+        events=(*told.events, *gpu_events(observed, found, leaving)),
         watch=_watched(observed, assessment),
         measure=judged.measuring if judged is not None else None,
         ask=asking(observed, assessment),
-        requeue_after=assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
+        requeue_after=_soonest(
+            assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
+            look_again(observed, found, leaving),
+        ),
         wants_slot=assessment.decision.wants_slot,
         wants_room=_unsure_of_room(assessment),
     )
@@ -156,6 +163,10 @@ def _watched(observed: Observed, assessment: Assessment) -> Subject | None:
 def _deploys(observed: Observed, assessment: Assessment, targets: Mapping[str, int]) -> bool:
     target = assessment.target
     return target is not None and (target.id in observed.deployments or targets.get(target.id, 0) > 0)
+
+
+def _soonest(*moments: float | None) -> float | None:
+    return min((each for each in moments if each is not None), default=None)
 
 
 def _scaled(observed: Observed, targets: Mapping[str, int]) -> dict[str, tuple[int, int]]:

@@ -1,0 +1,133 @@
+"""The GPUs that a model's pods are on: what the status tells of them, and which pods must leave theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sentinel_operator.api.sentrymodel import GpuStatus, SentryModelSpec
+from sentinel_operator.core.analysis.health import Health, gpu_health
+from sentinel_operator.core.conditions import Finding, parse_time
+from sentinel_operator.core.gpu.join import STALE, PodGpu, pod_gpus
+from sentinel_operator.core.plan import Event, Evict, ObjectRef
+from sentinel_operator.core.sentrymodel.observe import Observed
+
+GPU_HEALTHY = "GPUHealthy"
+GPU_FAILED = "GPUFailed"
+MOST_TOLD = 64
+SETTLING = timedelta(seconds=30)
+"""A pod that is younger is left alone: one that comes back to the same broken GPU is not moved without end."""
+EVICT_AGAIN_SECONDS = 5.0
+"""What a budget forbids now, it may allow when another pod is ready."""
+_MEMORY_STEP = 256 * 1024**2
+_BUSY_STEP = 10
+
+
+def gpus(observed: Observed) -> tuple[PodGpu, ...]:
+    """Gives the GPUs of all pods of the model."""
+    pods = (pod.raw for pods in observed.pods.values() for pod in pods)
+    return pod_gpus(pods, observed.outside.nodes, now=observed.now)
+
+
+def gpu_status(found: Iterable[PodGpu]) -> list[GpuStatus] | None:
+    """Gives what the status tells. How busy they are is told in steps, so that it is not written all the time."""
+    told = [
+        GpuStatus(
+            uuid=each.uuid,
+            node=each.node,
+            pod=each.pod,
+            health=each.health,
+            reasons=list(each.reasons) or None,
+            utilization_percent=_stepped(each.utilization, _BUSY_STEP),
+            memory_used_bytes=_stepped(each.memory_used, _MEMORY_STEP),
+            throttled=each.throttled,
+            ecc_errors=each.ecc_errors,
+            last_xid=each.xid,
+        )
+        for each in found
+    ]
+    return told[:MOST_TOLD] or None
+
+
+def gpu_findings(observed: Observed, spec: SentryModelSpec, found: tuple[PodGpu, ...]) -> tuple[Finding, ...]:
+    """Gives the condition, where the model has GPUs or asks for some."""
+    if not found and spec.runtime.gpu is None:
+        return ()
+    bad = [each for each in found if each.health in {"Failed", "Degraded"}]
+    if bad:
+        worst = min(bad, key=lambda each: (each.health != "Failed", each.pod))
+        more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        message = f"GPU {worst.uuid} of node {worst.node}, pod {worst.pod}: {worst.trouble}{more}"
+        return (Finding(GPU_HEALTHY, "False", f"GPU{worst.health}", message),)
+    unknown = [each for each in found if each.health == "Unknown"]
+    if unknown or not found:
+        running = any(pod.ready for pods in observed.pods.values() for pod in pods)
+        message = "the agent of its node says nothing" if running else "no pod is on a GPU"
+        return (Finding(GPU_HEALTHY, "Unknown", "NoTelemetry", message),)
+    return (Finding(GPU_HEALTHY, "True", "GPUsHealthy", f"{len(found)} in use"),)
+
+
+def revision_gpu_health(observed: Observed, revision: str) -> Health:
+    """Gives the share of the GPUs of a revision's pods that are well, for its analysis."""
+    names = {pod.name for pod in observed.pods.get(revision, ())}
+    return gpu_health(each.health == "Healthy" for each in gpus(observed) if each.pod in names and _is_known(each))
+
+
+def moves(observed: Observed, spec: SentryModelSpec, found: tuple[PodGpu, ...]) -> tuple[Evict, ...]:
+    """Gives the pods that have to leave a GPU that is not to be worked with. The API server evicts none of them
+    beyond the budget for disruptions: the others go on serving."""
+    if spec.disruption is not None and not spec.disruption.move_off_failed_gpus:
+        return ()
+    failed = {each.pod_uid for each in found if each.health == "Failed"}
+    pods = [pod for pods in observed.pods.values() for pod in pods if pod.uid in failed]
+    old = [pod for pod in pods if _age_of(pod.raw, observed) >= SETTLING]
+    return tuple(
+        Evict(ObjectRef("v1", "Pod", observed.owner.namespace, pod.name, uid=pod.uid))
+        for pod in sorted(old, key=lambda each: each.name)
+    )
+
+
+def gpu_events(observed: Observed, found: tuple[PodGpu, ...], leaving: tuple[Evict, ...]) -> tuple[Event, ...]:
+    """Tells once of each GPU that has failed under a pod."""
+    before = (observed.status.gpu or ()) if observed.status is not None else ()
+    known = {(each.pod, each.uuid) for each in before if each.health == "Failed"}
+    names = {each.ref.name for each in leaving}
+    return tuple(
+        Event(
+            "Warning",
+            GPU_FAILED,
+            f"GPU {each.uuid} of node {each.node}: {each.trouble}; pod {each.pod} is on it"
+            + (" and is moved" if each.pod in names else ""),
+        )
+        for each in found
+        if each.health == "Failed" and (each.pod, each.uuid) not in known
+    )
+
+
+def look_again(observed: Observed, found: tuple[PodGpu, ...], leaving: tuple[Evict, ...]) -> float | None:
+    """Gives the seconds until what is known of a GPU is too old, if nothing newer comes, until a young pod may leave,
+    or until one that must is evicted again."""
+    if leaving:
+        return EVICT_AGAIN_SECONDS
+    moments = [each.observed_at + STALE for each in found if each.observed_at is not None and _is_known(each)]
+    failed = {each.pod_uid for each in found if each.health == "Failed"}
+    for pods in observed.pods.values():
+        for pod in pods:
+            created = parse_time(str(pod.raw["metadata"].get("creationTimestamp") or ""))
+            if pod.uid in failed and created is not None and observed.now - created < SETTLING:
+                moments.append(created + SETTLING)
+    left = [(each - observed.now).total_seconds() for each in moments]
+    return min((max(1.0, each) for each in left), default=None)
+
+
+def _age_of(raw: dict[str, object], observed: Observed) -> timedelta:
+    created = parse_time(str(raw["metadata"].get("creationTimestamp") or ""))  # type: ignore[attr-defined]
+    return observed.now - created if created is not None else timedelta(0)
+
+
+def _is_known(each: PodGpu) -> bool:
+    return each.health != "Unknown"
+
+
+def _stepped(value: int | None, step: int) -> int | None:
+    return None if value is None else round(value / step) * step
