@@ -111,7 +111,7 @@ class Ledger:
         self._asking[who] = self._asking.get(who) or self._waits.get(who) or self._newcomer(raw)
         self._place(who)
         claim = self._queued[who]
-        place = self._lined_up().place(claim, bisect_left(self._line, claim.rank, key=_rank))
+        place = self._lined_up().place(claim, 1 + bisect_left(self._line, claim.rank, key=_rank))
         self._told[who] = told = Budget(granted=place.granted, waits_for=waits_for(place))
         if place.granted:
             self._reserved[who] = claim
@@ -184,13 +184,12 @@ class Ledger:
         else than they have been told."""
         self._due = False
         line = self._lined_up()
-        for index, claim in enumerate(self._line[: max(NEAR, len(line.places))]):
-            place = line.place(claim, index)
-            if place.granted or place.number <= NEAR:
-                said = Budget(granted=place.granted, waits_for=waits_for(place))
-                if self._told.get(claim.who) != said:
-                    self._told[claim.who] = said
-                    self._wake(claim.who)
+        near = [line.place(claim, number) for number, claim in enumerate(self._line[:NEAR], start=1)]
+        for place in (*near, *(each for each in line.granted if each.number > NEAR)):
+            said = Budget(granted=place.granted, waits_for=waits_for(place))
+            if self._told.get(place.claim.who) != said:
+                self._told[place.claim.who] = said
+                self._wake(place.claim.who)
 
 
 def _rank(claim: Claim) -> tuple[int, int, Claimant]:

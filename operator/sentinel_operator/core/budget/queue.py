@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sentinel_operator.api.sentinelconfig import ChangeBudget
@@ -29,19 +29,25 @@ class Place:
         return self.full is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """The places of the first, as far as anybody may be among them that can begin, and what all others wait for."""
+    """Who may begin, in order, and what all others wait for."""
 
-    places: tuple[Place, ...]
-    full: Limit | None = None
-    taken_by: tuple[Claimant, ...] = ()
+    granted: tuple[Place, ...]
+    kept_for: Place | None
+    """The first that has to wait and could ever begin."""
+    taken: Mapping[Pool, Sequence[Claimant]]
+    """Who has, or is about to get, the slots of each pool."""
+    budget: ChangeBudget
 
-    def place(self, claim: Claim, index: int) -> Place:
-        """Gives the place of the claim that has so many before it."""
-        if index < len(self.places):
-            return self.places[index]
-        return Place(claim, index + 1, self.full, self.taken_by)
+    def place(self, claim: Claim, number: int) -> Place:
+        """Gives the place of the claim that has this number in the queue."""
+        if self.kept_for is not None and self.kept_for.claim.who == claim.who:
+            return self.kept_for
+        begins = next((each for each in self.granted if each.claim.who == claim.who), None)
+        if begins is not None:
+            return begins
+        return _blocked(claim, number, self.taken, self.budget)
 
 
 def line_up(holders: Iterable[Claim], waiting: Iterable[Claim], budget: ChangeBudget) -> Line:
@@ -54,22 +60,37 @@ def line_up(holders: Iterable[Claim], waiting: Iterable[Claim], budget: ChangeBu
     taken: dict[Pool, list[Claimant]] = defaultdict(list)
     for claim in sorted(holders, key=lambda each: each.who):
         _take(taken, claim, limits_of(claim, budget))
-    places: list[Place] = []
-    kept = False
+    granted: list[Place] = []
+    kept_for: Place | None = None
+    full = set[str]()  # where nobody needs to be looked at any more: thousands may wait
     for number, claim in enumerate(waiting, start=1):
+        if claim.who.namespace in full or (claim.gpu_class and f"/{claim.gpu_class}" in full):
+            continue
         limits = limits_of(claim, budget)
-        full = next((each for each in limits if not _room(taken, each)), None)
-        if full is not None and full.pool.scope == CLUSTER:  # so it is for all that come after
-            return Line(tuple(places), full, tuple(taken[full.pool]))
-        if full is None:
-            places.append(Place(claim, number))
+        short = [each for each in limits if not _room(taken, each)]
+        if not short:
+            granted.append(Place(claim, number))
             _take(taken, claim, limits)
             continue
-        places.append(Place(claim, number, full, tuple(taken[full.pool])))
-        if not kept and all(each.slots > 0 for each in limits):
-            kept = True
+        possible = all(each.slots > 0 for each in limits)
+        if kept_for is None and possible:
+            kept_for = _blocked(claim, number, taken, budget)
             _take(taken, claim, [each for each in limits if each.pool.scope != CLUSTER and _room(taken, each)])
-    return Line(tuple(places))
+        if short[0].pool.scope == CLUSTER:
+            break
+        if kept_for is not None:
+            full.update(_name(each.pool) for each in short)
+    return Line(granted=tuple(granted), kept_for=kept_for, taken=taken, budget=budget)
+
+
+def _name(pool: Pool) -> str:
+    """A class bears a slash before it, which no namespace can."""
+    return f"/{pool.name}" if pool.scope == "class" else pool.name
+
+
+def _blocked(claim: Claim, number: int, taken: Mapping[Pool, Sequence[Claimant]], budget: ChangeBudget) -> Place:
+    full = next(each for each in limits_of(claim, budget) if not _room(taken, each))
+    return Place(claim, number, full, tuple(taken.get(full.pool, ())))
 
 
 def _take(taken: dict[Pool, list[Claimant]], claim: Claim, limits: Iterable[Limit]) -> None:
@@ -77,5 +98,5 @@ def _take(taken: dict[Pool, list[Claimant]], claim: Claim, limits: Iterable[Limi
         taken[limit.pool].append(claim.who)
 
 
-def _room(taken: Mapping[Pool, list[Claimant]], limit: Limit) -> bool:
-    return len(taken[limit.pool]) < limit.slots
+def _room(taken: Mapping[Pool, Sequence[Claimant]], limit: Limit) -> bool:
+    return len(taken.get(limit.pool, ())) < limit.slots

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sentinel_operator.api.sentinelconfig import ChangeBudget
 from sentinel_operator.core.budget.claim import Claim, Claimant, claimed, gpu_class
 from sentinel_operator.core.budget.limits import limited, limits_of
-from sentinel_operator.core.budget.queue import line_up
+from sentinel_operator.core.budget.queue import Place, line_up
 from sentinel_operator.core.budget.words import NEAR, waits_for
 
 LABEL = "nvidia.com/gpu.product"
@@ -27,13 +27,20 @@ def claim(name: str, *, priority: int = 0, since: int = 0, gpu: str = "") -> Cla
     return Claim(who=who, priority=priority, since=since, gpu_class=gpu)
 
 
+def lined_up(holders: list[Claim], waiting: list[Claim], budget: ChangeBudget) -> list[Place]:
+    """Gives everybody's place."""
+    ordered = sorted(waiting, key=lambda each: each.rank)
+    line = line_up(holders, ordered, budget)
+    return [line.place(each, number) for number, each in enumerate(ordered, start=1)]
+
+
 def begin(holders: list[Claim], waiting: list[Claim], **limits: int) -> list[str]:
-    _, line = line_up(holders, waiting, ChangeBudget(**limits))
+    line = lined_up(holders, waiting, ChangeBudget(**limits))
     return [each.claim.who.name for each in line if each.granted]
 
 
 def told(holders: list[Claim], waiting: list[Claim], **limits: int) -> dict[str, str]:
-    _, line = line_up(holders, waiting, ChangeBudget(**limits))
+    line = lined_up(holders, waiting, ChangeBudget(**limits))
     return {each.claim.who.name: waits_for(each) for each in line}
 
 
@@ -44,7 +51,7 @@ def test_without_a_limit_all_begin():
 
 def test_priority_goes_before_age_and_age_before_names():
     waiting = [claim("c", since=5), claim("b", since=5), claim("old", since=1), claim("urgent", since=9, priority=1)]
-    _, line = line_up([], waiting, ChangeBudget(max_concurrent_rollouts=9))
+    line = lined_up([], waiting, ChangeBudget(max_concurrent_rollouts=9))
     assert [each.claim.who.name for each in line] == ["urgent", "old", "b", "c"]
     assert begin([], waiting, max_concurrent_rollouts=2) == ["urgent", "old"]
 
@@ -71,7 +78,7 @@ def test_more_holders_than_slots_are_endured():
 
 def test_the_first_that_waits_is_kept_a_slot_of_its_class_while_its_namespace_is_full():
     holders, first = [claim("a/one")], claim("a/two", since=1, gpu="L4")
-    waiting = [first, claim("b/late", since=2, gpu="L4"), claim("b/plain", since=3)]
+    waiting = [first, claim("b/late", since=2, gpu="L4"), claim("c/plain", since=3)]
     assert begin(holders, waiting, per_namespace=1, per_gpu_class=1, max_concurrent_rollouts=5) == ["plain"]
     said = told(holders, waiting, per_namespace=1, per_gpu_class=1)["late"]
     assert "GPU class L4" in said
@@ -228,7 +235,7 @@ BUDGETS = st.builds(ChangeBudget, max_concurrent_rollouts=LIMIT, per_namespace=L
 @given(CLAIMS, st.integers(0, 12), BUDGETS)
 def test_nothing_begins_beyond_a_limit_and_all_are_told(claims: list[Claim], cut: int, budget: ChangeBudget):
     holders, waiting = claims[:cut], claims[cut:]
-    places, line = line_up(holders, waiting, budget)
+    line = lined_up(holders, waiting, budget)
     running = [*holders, *(each.claim for each in line if each.granted)]
     for place in line:
         for limit in limits_of(place.claim, budget) if place.granted else ():
@@ -237,12 +244,12 @@ def test_nothing_begins_beyond_a_limit_and_all_are_told(claims: list[Claim], cut
             )
         assert bool(waits_for(place)) is not place.granted
     assert [each.number for each in line] == list(range(1, len(waiting) + 1))
-    assert set(places) == {each.who for each in waiting}
+    assert {each.claim.who for each in line} == {each.who for each in waiting}
 
 
 @given(CLAIMS, BUDGETS)
 def test_if_nothing_is_under_way_the_first_that_is_not_frozen_begins(waiting: list[Claim], budget: ChangeBudget):
-    _, line = line_up([], waiting, budget)
+    line = lined_up([], waiting, budget)
     free = [each for each in line if all(limit.slots > 0 for limit in limits_of(each.claim, budget))]
     assert not free or free[0].granted
 
@@ -258,7 +265,7 @@ def test_however_many_come_after_it_everyone_begins(
     holders, waiting, made = list(later), list(first), 0
     kinds = (*first, *later)
     for _ in range(len(later) + 1):
-        _, line = line_up(holders, waiting, budget)
+        line = lined_up(holders, waiting, budget)
         begun = [each.claim for each in line if each.granted]
         if victim in begun:
             return
