@@ -110,6 +110,22 @@ def watch(
     end(work)
 
 
+@app.command(short_help="Show the GPUs: how busy, how well, who is on them.")
+def gpus(
+    node: Annotated[str | None, typer.Option("--node", metavar="NAME", help="Of this node alone.")] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Show the GPUs of the cluster as the agents of their nodes see them."""
+
+    def work() -> Exit:
+        from sentinel_operator.cli.gpus import gpus as run  # noqa: PLC0415
+
+        return run(where(kubeconfig, context, None), node=node or "")
+
+    end(work)
+
+
 @app.command(short_help="Show what a declaration would become, offline.")
 def render(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="YAML or JSON.", show_default=False)],
