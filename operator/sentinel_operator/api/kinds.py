@@ -85,7 +85,7 @@ NODE_RULE = CEL(
     rule="self.spec.nodeName == self.metadata.name",
     message="must be the name of the object: there is one NodeTelemetry a node",
     field="spec.nodeName",
-    holds=lambda raw: raw["spec"]["nodeName"] == raw["metadata"]["name"],
+    holds=lambda raw: raw["spec"].get("nodeName", raw["metadata"]["name"]) == raw["metadata"]["name"],
 )
 
 SENTRY_MODEL = Kind(
