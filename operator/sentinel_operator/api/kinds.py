@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sentinel_operator.api.base import GROUP, VERSION, Model
 from sentinel_operator.api.nodetelemetry import GPU_HEALTHY, NodeTelemetrySpec, NodeTelemetryStatus
@@ -81,11 +83,20 @@ DEFAULT_RULE = CEL(
     field="metadata.name",
     holds=lambda raw: raw["metadata"]["name"] == "default",
 )
+
+
+def _node_of(raw: Mapping[str, Any]) -> str | None:
+    """Gives the node's name; None where the schema has something to say first."""
+    spec = raw.get("spec")
+    name = spec.get("nodeName") if isinstance(spec, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
 NODE_RULE = CEL(
     rule="self.spec.nodeName == self.metadata.name",
     message="must be the name of the object: there is one NodeTelemetry a node",
     field="spec.nodeName",
-    holds=lambda raw: raw["spec"].get("nodeName", raw["metadata"]["name"]) == raw["metadata"]["name"],
+    holds=lambda raw: _node_of(raw) in {None, raw["metadata"]["name"]},
 )
 
 SENTRY_MODEL = Kind(
