@@ -128,7 +128,7 @@ def test_bounds_types_and_choices_are_refused_in_the_same_words(api: Client, nam
         assert ours
         assert ours <= theirs, "where a bound is broken, a rule's verdict may come on top at the API server"
         tried += 1
-    assert tried > 3
+    assert tried > 1
 
 
 def required_fields(value: Any, schema: dict[str, Any], steps: Steps) -> Iterator[Steps]:
