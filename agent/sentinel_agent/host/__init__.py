@@ -1,0 +1,1 @@
+"""The host: processors, memory, disks, network, and the pods' share of them."""
