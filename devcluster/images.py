@@ -63,6 +63,7 @@ IMAGES: Mapping[str, Image] = {
         Image("operator", ("operator/sentinel_operator",)),
         Image("fetch", (*_CONTRACT, f"{_WORKLOADS}/__init__.py", f"{_WORKLOADS}/fetch")),
         Image("model-server", (*_CONTRACT, f"{_WORKLOADS}/__init__.py", f"{_WORKLOADS}/model_server")),
+        Image("agent", (*_CONTRACT, "agent/sentinel_agent")),
         Image("seaweedfs", locked=False),
     )
 }

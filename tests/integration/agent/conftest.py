@@ -19,11 +19,14 @@ import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from devcluster.cluster import Cluster
 from sentinel_agent.pods import podresources_pb2 as pb
 from sentinel_faultkit import library
 from sentinel_faultkit.faultfile import ENVIRONMENT, FaultFile
+from tests.integration.crds.client import Client, Kubectl
 
 SECONDS = 30.0
+ROOT = Path(__file__).parents[3]
 _PORT = re.compile(r"serving on port (\d+)")
 _UID = "00000000-0000-4000-8000-{:012d}"
 
@@ -228,3 +231,23 @@ def start(node: Node) -> Iterator[Start]:
     yield begin
     for each in running:
         each.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def kubectl(api_server: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+    """kubectl on the API server with our definitions and the agent's manifests."""
+    cache = tmp_path_factory.mktemp("discovery")
+    made = Kubectl((*api_server.kubectl_command, f"--cache-dir={cache}"))
+    made.run("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "crds"))
+    made.run("wait", "--for=condition=Established", "--timeout=30s", "crd", "-l", "app.kubernetes.io/part-of=sentinel")
+    made.run("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "manifests" / "agent" / "base"))
+    made.run("delete", "daemonset", "sentinel-agent", "-n", "sentinel-agent")  # its pods are the tests' own
+    return made
+
+
+@pytest.fixture(scope="module")
+def api(api_server: Cluster, kubectl: Kubectl) -> Iterator[Client]:
+    """The API server as its administrator."""
+    client = Client(api_server.kubeconfig)
+    yield client
+    client.close()

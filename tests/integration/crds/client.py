@@ -45,16 +45,18 @@ class Kubectl:
 
 
 class Client:
-    """One connection with the credentials of a kubeconfig."""
+    """One connection with the credentials of a kubeconfig, or with a token in their place."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, *, token: str = "") -> None:
         config = yaml.safe_load(kubeconfig.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         with tempfile.TemporaryDirectory() as folder:
             ca = _file(cluster, "certificate-authority", Path(folder))
             self._context = ssl.create_default_context(cafile=str(ca))
-            certificate, key = (_file(user, name, Path(folder)) for name in ("client-certificate", "client-key"))
-            self._context.load_cert_chain(certificate, key)
+            if not token:
+                certificate, key = (_file(user, name, Path(folder)) for name in ("client-certificate", "client-key"))
+                self._context.load_cert_chain(certificate, key)
+        self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
         self._address = urlsplit(cluster["server"]).netloc
         self._connection = http.client.HTTPSConnection(self._address, context=self._context, timeout=_SECONDS)
 
@@ -65,7 +67,7 @@ class Client:
         self, method: str, path: str, body: Any = None, *, content: str = "application/json"
     ) -> tuple[int, Any]:
         """Gives the status and the answer."""
-        headers = {"Content-Type": content, "Accept": "application/json"}
+        headers = {"Content-Type": content, "Accept": "application/json", **self._authorization}
         self._connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         answer = self._connection.getresponse()
         return answer.status, json.loads(answer.read() or b"null")
