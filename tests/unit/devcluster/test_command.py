@@ -17,7 +17,10 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["build", "nothing"], "there is no image 'nothing'; there are operator, fetch, model-server, agent, seaweedfs"),
+        (
+            ["build", "nothing"],
+            "there is no image 'nothing'; there are operator, fetch, model-server, agent, seaweedfs",
+        ),
         (
             ["status", "--name", "absent"],
             "cluster absent is not up; `python -m devcluster up --name absent` brings it up",
