@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
 
 from sentinel_faultkit.deviceplugin.plugin import DevicePlugin, Folder, default_file
 from sentinel_faultkit.faultfile import FaultFile
+
+
+def _create(file: FaultFile, gpus: int, node: str) -> None:
+    """GPUs of different nodes differ by their uuids."""
+    file.create(gpus=gpus)
+    if node:
+        for index in range(gpus):
+            file.gpu(index, uuid=f"GPU-{node}-{index}")
 
 
 def main() -> int:
@@ -23,7 +32,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     file = FaultFile(options.file)
     if not options.file.exists():
-        file.create(gpus=options.gpus)
+        _create(file, options.gpus, os.environ.get("NODE_NAME", ""))
     plugin = DevicePlugin(file, folder=Folder(options.folder), resource=options.resource)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: plugin.stop())
