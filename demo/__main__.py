@@ -47,7 +47,7 @@ def run(stages: Stages, *, provider: str) -> None:
     with stages.stage("A real Kubernetes"):
         cluster = providers.open_cluster(provider, name="demo", nodes=1, say=stages.say)
     with stages.stage("Images"):
-        install.bring_images(cluster, stages.say)
+        install.bring_images(cluster, stages.say, names=install.NEEDED)
     with stages.stage("Two models, trained, exported to ONNX and signed"):
         build(artifacts, say=stages.say)
     with stages.stage("The operator"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,13 @@ class Store:
     reader: objectstore.Credentials
 
 
-def bring_images(cluster: AnyCluster, say: Say) -> None:
-    """Builds every image that is not in the cache and brings it to the nodes."""
-    for image in images.IMAGES.values():
+NEEDED = ("operator", "fetch", "model-server", "seaweedfs")
+"""Images of the demo."""
+
+
+def bring_images(cluster: AnyCluster, say: Say, *, names: Sequence[str] = ()) -> None:
+    """Builds those images (all, where none is named) that are not in the cache, and brings them to the nodes."""
+    for image in images.named(names):
         archive = images.build(image, say)
         cluster.load(archive, image=image.reference)
         say(f"{image.reference} ({archive.stat().st_size / 1e6:.0f} MB)")

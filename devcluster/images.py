@@ -33,6 +33,8 @@ class Image:
     name: str
     sources: tuple[str, ...] = ()
     locked: bool = True
+    packages: str = ""
+    """Whose lock it takes; absent: its own."""
 
     @property
     def reference(self) -> str:
@@ -47,7 +49,7 @@ class Image:
     @property
     def lock(self) -> Path:
         """Gives the lock of its packages."""
-        return REPOSITORY / "locks" / f"{self.name}.txt"
+        return REPOSITORY / "locks" / f"{self.packages or self.name}.txt"
 
     def archive(self) -> Path:
         """Gives the path of its archive, another whenever anything that goes into it has changed."""
@@ -64,6 +66,7 @@ IMAGES: Mapping[str, Image] = {
         Image("fetch", (*_CONTRACT, f"{_WORKLOADS}/__init__.py", f"{_WORKLOADS}/fetch")),
         Image("model-server", (*_CONTRACT, f"{_WORKLOADS}/__init__.py", f"{_WORKLOADS}/model_server")),
         Image("agent", (*_CONTRACT, "agent/sentinel_agent")),
+        Image("faultkit", ("agent/sentinel_faultkit",), packages="agent"),
         Image("seaweedfs", locked=False),
     )
 }
