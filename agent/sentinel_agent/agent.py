@@ -43,7 +43,7 @@ class Agent:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stop = threading.Event()
-        self.names = Names(pod_logs=settings.pod_logs, container_logs=settings.container_logs)
+        self.names = Names(settings.container_logs)
         if settings.state is not None:
             _make_room(settings)
         self.ledger = Ledger(settings.state, boot_id=proc.boot_id(settings.proc), now=time.time)

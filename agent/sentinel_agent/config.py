@@ -43,7 +43,6 @@ class Settings(BaseModel):
     proc: Path = Path("/proc")
     sys: Path = Path("/sys")
     cgroups: Path = Path("/sys/fs/cgroup")
-    pod_logs: Path = Path("/var/log/pods")
     container_logs: Path = Path("/var/log/containers")
     kubelet_socket: Path = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
     disks: tuple[Path, ...] = (Path("/"),)

@@ -12,6 +12,7 @@ _POD = re.compile(
     r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?(?:/|$)"
 )
 _CONTAINER = re.compile(r"(?:^|/)(?:[a-z-]+-)?([0-9a-f]{64})(?:\.scope)?(?:/|$)")
+_KUBEPODS = re.compile(r":/((?:[^/\n]+/)*?(?:kubelet-)?kubepods(?:\.slice)?)/")
 _MICRO, _NANO = 1e-6, 1e-9
 _ROOTS = ("kubepods.slice", "kubepods", "kubelet.slice/kubelet-kubepods.slice", "kubelet/kubepods")
 _DEPTH = 3
@@ -48,12 +49,12 @@ def owner(proc: Path, pid: int) -> Owner | None:
     return None
 
 
-def pods(root: Path) -> dict[str, PodUsage]:
+def pods(root: Path, proc: Path) -> dict[str, PodUsage]:
     """Reads the use of every pod, by its uid."""
     usage: dict[str, PodUsage] = {}
     unified = (root / "cgroup.controllers").exists()
     base = root if unified else root / "memory"
-    for relative, uid in _pod_folders(base):
+    for relative, uid in _pod_folders(base, _own_root(proc)):
         try:
             used = _unified(base / relative) if unified else _split(root, relative)
         except (OSError, ValueError, KeyError):
@@ -62,9 +63,19 @@ def pods(root: Path) -> dict[str, PodUsage]:
     return usage
 
 
-def _pod_folders(base: Path) -> Iterator[tuple[str, str]]:
-    for name in _ROOTS:
-        if (base / name).is_dir():
+def _own_root(proc: Path) -> str:
+    """Gives where the kubelet put this pod itself, and so all pods; empty where the agent cannot see that."""
+    try:
+        text = (proc / "self" / "cgroup").read_text()
+    except OSError:
+        return ""
+    found = _KUBEPODS.search(text)
+    return found[1] if found else ""
+
+
+def _pod_folders(base: Path, own: str) -> Iterator[tuple[str, str]]:
+    for name in dict.fromkeys((own, *_ROOTS)):
+        if name and (base / name).is_dir():
             yield from _below(base, name, _DEPTH)
 
 

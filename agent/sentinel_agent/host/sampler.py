@@ -55,7 +55,7 @@ class HostSampler:
             sample = self._sample(beat, now, disks)
             if now >= slow_at:
                 slow_at = now + self._slow_interval
-                usage = self._try(beat, "cgroups", lambda: cgroups.pods(self._cgroups), {})
+                usage = self._try(beat, "cgroups", lambda: cgroups.pods(self._cgroups, self._proc), {})
                 disks = self._read_disks(beat)
                 sample = self._sample(beat, now, disks)
             if beat.wanted:

@@ -1,6 +1,7 @@
-"""Names of pods and containers by their ids, from the folders of logs that the kubelet keeps under those names.
+"""Names of pods and containers by their ids, from the links to logs that the kubelet makes.
 
-The API server would tell too, to whoever may read the pods of every namespace; that right is not needed this way.
+`/var/log/containers/<pod>_<namespace>_<container>-<id>.log` leads to `…/<namespace>_<pod>_<uid>/<container>/0.log`; the
+link itself is all that is read. The API server would tell too, to whoever may read the pods of every namespace.
 """
 
 from __future__ import annotations
@@ -8,21 +9,21 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from sentinel_agent.host.cgroups import Owner
 from sentinel_agent.pods.allocation import Container
 
 _LOG = re.compile(r"^([^_]+)_([^_]+)_(.+)-([0-9a-f]{64})\.log$")
-_POD = re.compile(r"^([^_]+)_([^_]+)_(.+)$")
 _PATIENCE = 1.0
 
 
 class Names:
-    """Looks names up; reads the folders again where an id is not known, at most once in a second."""
+    """Looks names up; reads the folder again where an id is not known, at most once in a second."""
 
-    def __init__(self, *, pod_logs: Path, container_logs: Path) -> None:
-        self._pod_logs, self._container_logs = pod_logs, container_logs
+    def __init__(self, container_logs: Path) -> None:
+        self._folder = container_logs
         self._pods: dict[str, tuple[str, str]] = {}
         self._uids: dict[tuple[str, str], str] = {}
         self._containers: dict[str, str] = {}
@@ -51,15 +52,31 @@ class Names:
         if time.monotonic() - self._read_at < _PATIENCE:
             return
         self._read_at = time.monotonic()
-        pods = [found.groups() for name in _names(self._pod_logs) if (found := _POD.match(name))]
-        self._pods = {uid: (namespace, pod) for namespace, pod, uid in pods}
-        self._uids = {names: uid for uid, names in self._pods.items()}
-        logs = [found.groups() for name in _names(self._container_logs) if (found := _LOG.match(name))]
-        self._containers = {container_id: container for _, _, container, container_id in logs}
+        pods: dict[str, tuple[str, str]] = {}
+        containers: dict[str, str] = {}
+        for name, target in _links(self._folder):
+            found = _LOG.match(name)
+            if found:
+                pod, namespace, container, container_id = found.groups()
+                containers[container_id] = container
+                uid = _uid(target, f"{namespace}_{pod}_")
+                if uid:
+                    pods[uid] = (namespace, pod)
+        self._pods, self._containers = pods, containers
+        self._uids = {names: uid for uid, names in pods.items()}
 
 
-def _names(folder: Path) -> list[str]:
+def _uid(target: str, prefix: str) -> str:
+    return next((part.removeprefix(prefix) for part in target.split("/") if part.startswith(prefix)), "")
+
+
+def _links(folder: Path) -> Iterator[tuple[str, str]]:
     try:
-        return [entry.name for entry in os.scandir(folder)]
+        names = [entry.name for entry in os.scandir(folder)]
     except OSError:
-        return []
+        return
+    for name in names:
+        try:
+            yield name, str((folder / name).readlink())
+        except OSError:
+            continue

@@ -73,8 +73,8 @@ class Node:
         """Lets a pod run there, with one process; gives its uid."""
         self.pods += 1
         uid, container_id = _UID.format(self.pods), f"{self.pods:064x}"
-        (self.folder / "pods" / f"{namespace}_{pod}_{uid}" / container).mkdir(parents=True)
-        (self.folder / "containers" / f"{pod}_{namespace}_{container}-{container_id}.log").touch()
+        link = self.folder / "containers" / f"{pod}_{namespace}_{container}-{container_id}.log"
+        link.symlink_to(f"/var/log/pods/{namespace}_{pod}_{uid}/{container}/0.log")  # which is not there to be read
         slice_ = f"kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{uid.replace('-', '_')}.slice"
         usage = self.folder / "cgroup" / slice_
         usage.mkdir(parents=True)
@@ -106,7 +106,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
     gpus = FaultFile(tmp_path / "gpus.ini")
     gpus.create(gpus=2)
     _make_proc(tmp_path / "proc")
-    for name in ("cgroup", "pods", "containers", "sys"):
+    for name in ("cgroup", "containers", "sys"):
         (tmp_path / name).mkdir()
     (tmp_path / "cgroup" / "cgroup.controllers").write_text("cpu memory\n")
     kubelet = Kubelet(tmp_path / "kubelet.sock")
@@ -208,7 +208,7 @@ def _environment(node: Node) -> dict[str, str]:
         "node": "node-1", "listen": "127.0.0.1", "port": "0", "interval": "0.1", "slow_interval": "0.3",
         "pods_interval": "0.3", "hang_after": "1", "proc": str(node.folder / "proc"), "report": "false",
         "cgroups": str(node.folder / "cgroup"), "sys": str(node.folder / "sys"),
-        "pod_logs": str(node.folder / "pods"), "container_logs": str(node.folder / "containers"),
+        "container_logs": str(node.folder / "containers"),
         "kubelet_socket": str(node.folder / "kubelet.sock"), "state": str(node.folder / "state" / "state.json"),
     }  # fmt: skip
     settings = {f"SENTINEL_{name.upper()}": value for name, value in own.items()}

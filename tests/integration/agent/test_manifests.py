@@ -48,7 +48,7 @@ def test_what_it_sets_exists_and_what_it_mounts_is_where_it_is_read(kubectl: Kub
     (port,) = container["ports"]
     assert (port["name"], port["containerPort"]) == ("metrics", settings.port)
     mounted = {each["mountPath"] for each in container["volumeMounts"]}
-    read = [settings.cgroups, settings.kubelet_socket.parent, settings.pod_logs, settings.container_logs]
+    read = [settings.cgroups, settings.kubelet_socket.parent, settings.container_logs]
     assert settings.state is not None
     assert {str(path) for path in (*read, settings.state.parent, *settings.disks)} <= mounted
     writable = {each["mountPath"] for each in container["volumeMounts"] if not each.get("readOnly")}
