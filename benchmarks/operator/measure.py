@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,16 +34,23 @@ def percentile(values: Iterable[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def writes(metrics: str) -> float:
-    """Sums the API server's counters of writing requests, but for leases: the leader renews its own all the time."""
-    total = 0.0
+def writes(metrics: str) -> Counter[str]:
+    """Sums the API server's counters of writing requests, by resource or resource/subresource."""
+    total: Counter[str] = Counter()
     for found in _REQUESTS.finditer(metrics):
         labels = dict(re.findall(r'(\w+)="([^"]*)"', found["labels"]))
-        if labels.get("verb") in _WRITES and labels.get("resource") != "leases":
-            total += float(found["count"])
+        if labels.get("verb") in _WRITES:
+            total["/".join(filter(None, (labels.get("resource"), labels.get("subresource"))))] += int(found["count"])
     return total
 
 
-async def written_so_far(cluster: Cluster) -> float:
-    """Reads the API server's counters now."""
-    return writes(await asyncio.to_thread(cluster.kubectl, "get", "--raw", "/metrics"))
+async def written_by_resource(cluster: Cluster) -> Counter[str]:
+    """Reads the API server's counters now, but for leases: the leader renews its own all the time."""
+    found = writes(await asyncio.to_thread(cluster.kubectl, "get", "--raw", "/metrics"))
+    del found["leases"]
+    return found
+
+
+async def written_so_far(cluster: Cluster) -> int:
+    """Reads the API server's counters now, all resources together."""
+    return (await written_by_resource(cluster)).total()

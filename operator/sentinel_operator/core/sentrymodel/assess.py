@@ -124,16 +124,28 @@ def assess(observed: Observed, spec: SentryModelSpec, target: Revision | None) -
 
 
 def decided(view: RolloutObserved) -> Decision:
-    """Gives the decision. A first revision is begun and brought up in one pass: nothing serves that could be harmed."""
+    """Gives the decision. Two passes are made in one where nothing can be harmed by it: a first revision is begun and
+    brought up, and a step that only waits begins when the one before it is done."""
     decision = decide(view)
-    if view.state.stable or decision.state.strategy != "Initial" or view.state.candidate == decision.state.candidate:
+    state = decision.state
+    first = not view.state.stable and state.strategy == "Initial" and state.candidate != view.state.candidate
+    stepped = state.candidate == view.state.candidate != "" and state.step != view.state.step
+    if not first and not stepped:
         return decision
-    begun = decide(replace(view, state=decision.state, history=(*decision.records, *view.history)))
+    following = decide(replace(view, state=state, history=(*decision.records, *view.history)))
+    if stepped and (following.state.step != state.step or _acts(following) != _acts(decision)):
+        return decision
     return replace(
-        begun,
-        records=begun.records or decision.records,
-        transitions=(*decision.transitions, *begun.transitions),
+        following,
+        records=following.records or decision.records,
+        transitions=(*decision.transitions, *following.transitions),
     )
+
+
+def _acts(decision: Decision) -> tuple[object, ...]:
+    """Gives what a decision does to pods and routing, and to whom."""
+    routing = (decision.routes, decision.preview, decision.mirror, decision.swap, decision.autoscale)
+    return (*routing, dict(decision.replicas), decision.state.candidate, decision.state.stable, decision.state.attempt)
 
 
 def record_of(observed: Observed, revision: str) -> RevisionRecord | None:

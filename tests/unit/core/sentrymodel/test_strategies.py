@@ -65,6 +65,17 @@ def test_a_canary_gets_its_share_by_pods_beside_all_of_stables_and_waits_for_a_p
     assert "waits to be promoted past step 1" in ready["message"]
 
 
+def test_a_step_that_only_waits_begins_in_the_pass_in_which_the_one_before_it_ends():
+    world = serving(canary(1))
+    world.edit(canary(2))
+    told: set[tuple[int, str]] = set()
+    world.watched = lambda now: told.add((rollout(now).get("step", 0), rollout(now).get("message", "")))
+    world.settle()
+    first, *others = {text.partition(": ")[2] for step, text in told if step == 1}
+    assert (first, others) == ("waits to be promoted past step 1", [])
+    assert world.reasons().count("StepDone") == 1
+
+
 def promoted(world: World, number: int) -> World:
     told = rollout(world)
     word = {"revision": told["candidate"], "attempt": told["attempt"], "step": told["step"]}
