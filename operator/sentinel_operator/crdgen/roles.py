@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sentinel_operator.api.base import GROUP
-from sentinel_operator.api.kinds import KINDS, Kind
+from sentinel_operator.api.kinds import KINDS, NODE_TELEMETRY, Kind
 from sentinel_operator.config import Settings
 from sentinel_operator.core.reconciler import PODS, READ, ChildKind
 from sentinel_operator.crdgen.definition import LABELS
@@ -86,6 +86,7 @@ def _cluster_rules(children: Sequence[ChildKind], kinds: Sequence[Kind]) -> list
     _grant(rights, CONFIG_MAPS, READ)
     _grant(rights, CRDS, ("list", "watch"))
     _grant(rights, NODES, ("list",))
+    _grant(rights, Resource.of_kind(NODE_TELEMETRY), READ)
     _grant(rights, Resource.of_child(PODS), ("list",))
     _grant(rights, EVENTS, ("create", "patch"))
     return _rules(rights)

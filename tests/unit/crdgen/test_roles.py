@@ -55,6 +55,7 @@ def test_our_own_objects_are_read_and_their_status_written_and_nothing_more():
         ("sentrymodels", "watch"),
         ("sentrymodels/status", "patch"),
         ("sentrymodels/finalizers", "update"),
+        *(("nodetelemetries", verb) for verb in ("get", "list", "watch")),
     }
 
 
