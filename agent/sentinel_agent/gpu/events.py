@@ -41,7 +41,8 @@ class XidListener:
             try:
                 self._listen(beat)
             except pynvml.NVMLError as error:
-                self._note("nvmlEventSetWait", name_of(error))
+                if beat.wanted:  # at the end the library may be gone first
+                    self._note("nvmlEventSetWait", name_of(error))
                 beat.pause(_RETRY)
 
     def _listen(self, beat: Beat) -> None:

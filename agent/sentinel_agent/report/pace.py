@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from sentinel_operator.api.nodetelemetry import NodeTelemetryStatus
 
 _BANDS = (10, 40, 70, 90)
-_DRIFT_GAP, _DRIFT_EVERY = 20.0, 60.0
+_DRIFT_GAP, _DRIFT_EVERY = 20.0, 120.0
 _BURST, _REFILL = 5.0, 20.0
-_JITTER = 0.2
+_JITTER = 0.1
 
 
 @dataclass(frozen=True, slots=True)

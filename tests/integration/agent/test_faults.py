@@ -8,7 +8,8 @@ import time
 import pytest
 
 from sentinel_faultkit import library
-from tests.integration.agent.conftest import Node, Running, Start
+from tests.integration.agent.conftest import Start
+from tests.support.agentnode import Node, Running
 
 pytestmark = pytest.mark.integration
 

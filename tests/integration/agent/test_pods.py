@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.agent.conftest import Node, Start
+from tests.integration.agent.conftest import Start
+from tests.support.agentnode import Node
 
 pytestmark = pytest.mark.integration
 

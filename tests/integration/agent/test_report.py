@@ -13,8 +13,9 @@ import yaml
 
 from devcluster.cluster import Cluster
 from sentinel_operator.api.nodetelemetry import NodeTelemetryStatus
-from tests.integration.agent.conftest import ROOT, Node, Running, Start
+from tests.integration.agent.conftest import ROOT, Start
 from tests.integration.crds.client import Client, Kubectl
+from tests.support.agentnode import Node, Running
 
 pytestmark = pytest.mark.integration
 

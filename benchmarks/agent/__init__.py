@@ -1,0 +1,1 @@
+"""What the node agent costs its node and the API server."""
