@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -12,9 +13,13 @@ from typing_extensions import override
 
 from sentinel_agent.expose.text import CONTENT_TYPE
 
+logger = logging.getLogger(__name__)
+
 _SECONDS = 10.0
+_TEXT = "text/plain; charset=utf-8"
 _AT_ONCE = 8
 
+Route = Callable[[], tuple[int, str, bytes]]
 Check = Callable[[], str]
 """Gives what is wrong; empty where nothing is."""
 
@@ -23,7 +28,7 @@ class Server:
     """Serves from threads of its own. Each endpoint is asked anew at each request."""
 
     def __init__(self, *, host: str, port: int, metrics: Callable[[], bytes], alive: Check, ready: Check) -> None:
-        routes: Mapping[str, Callable[[], tuple[int, str, bytes]]] = {
+        routes: Mapping[str, Route] = {
             "/metrics": lambda: (200, CONTENT_TYPE, metrics()),
             **dict.fromkeys(("/healthz", "/health", "/livez"), lambda: _verdict(alive)),
             **dict.fromkeys(("/readyz", "/ready"), lambda: _verdict(ready)),
@@ -76,10 +81,20 @@ class _Limited(ThreadingHTTPServer):
 
 def _verdict(check: Check) -> tuple[int, str, bytes]:
     wrong = check()
-    return (503 if wrong else 200), "text/plain; charset=utf-8", f"{wrong or 'ok'}\n".encode()
+    return (503 if wrong else 200), _TEXT, f"{wrong or 'ok'}\n".encode()
 
 
-def _handler(routes: Mapping[str, Callable[[], tuple[int, str, bytes]]]) -> type[BaseHTTPRequestHandler]:
+def _answer(route: Route | None) -> tuple[int, str, bytes]:
+    if route is None:
+        return 404, _TEXT, b"not found\n"
+    try:
+        return route()
+    except Exception:
+        logger.exception("an endpoint failed")
+        return 500, _TEXT, b"failed; the log says why\n"
+
+
+def _handler(routes: Mapping[str, Route]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         server_version = "sentinel-agent"
@@ -92,8 +107,7 @@ def _handler(routes: Mapping[str, Callable[[], tuple[int, str, bytes]]]) -> type
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
         def do_GET(self) -> None:
-            route = routes.get(self.path.partition("?")[0])
-            code, kind, body = route() if route else (404, "text/plain; charset=utf-8", b"not found\n")
+            code, kind, body = _answer(routes.get(self.path.partition("?")[0]))
             self.send_response(code)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))

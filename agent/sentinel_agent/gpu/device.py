@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pynvml
 
-from sentinel_agent.gpu.nvml import Nvml
+from sentinel_agent.gpu.nvml import DeviceGone, Nvml
 from sentinel_agent.gpu.reading import Identity, Part, Reading, Work
 from sentinel_agent.gpu.throttle import reasons
 
@@ -20,6 +21,8 @@ _FIELDS = {
     pynvml.NVML_FI_DEV_PCIE_COUNT_TX_BYTES: "pcie_tx_bytes",
     pynvml.NVML_FI_DEV_PCIE_COUNT_RX_BYTES: "pcie_rx_bytes",
 }
+_VITAL = frozenset({"utilization", "memory_total", "temperature", "power"})
+_SHARE_SECONDS = 5
 _COUNTED = frozenset({"pcie_tx_bytes", "pcie_rx_bytes"})
 
 
@@ -34,6 +37,8 @@ class Device:
     _parts: tuple[Part, ...] = ()
     _mig: bool = False
     _seen: int = 0
+    _shares: dict[int, tuple[int, float]] = field(default_factory=dict)
+    """By process: when NVML sampled it (µs), and its part of the GPU."""
 
     def read(self, nvml: Nvml, *, slow: bool) -> Reading:
         """Reads it; raises DeviceGone or LibraryUnusable."""
@@ -41,6 +46,8 @@ class Device:
             self._read_slow(nvml)
         gauges, counters = dict(self._gauges), dict(self._counters)
         self._read_fast(nvml, gauges)
+        if not gauges.keys() & _VITAL:
+            raise DeviceGone("Silent")  # it is there by name, and answers nothing
         self._put(counters, "energy", self._ask(nvml, pynvml.nvmlDeviceGetTotalEnergyConsumption))
         bits = self._ask(nvml, pynvml.nvmlDeviceGetCurrentClocksEventReasons)
         if bits is None:
@@ -128,11 +135,10 @@ class Device:
         return tuple(part for part in parts if part.uuid)
 
     def _work(self, nvml: Nvml) -> tuple[Work, ...]:
-        processes = self._ask(nvml, pynvml.nvmlDeviceGetComputeRunningProcesses_v3) or []
-        shares: dict[int, tuple[int, float]] = {}
-        if processes and not self._mig:
-            for sample in self._ask(nvml, pynvml.nvmlDeviceGetProcessUtilization, self._seen) or ():
-                shares[sample.pid] = max(shares.get(sample.pid, (0, 0.0)), (sample.timeStamp, float(sample.smUtil)))
+        processes = self._ask(nvml, pynvml.nvmlDeviceGetComputeRunningProcesses_v3)
+        if processes is None:  # before driver 510
+            processes = self._ask(nvml, pynvml.nvmlDeviceGetComputeRunningProcesses_v2) or []
+        shares = self._sample(nvml) if processes and not self._mig else {}
         return tuple(
             Work(
                 pid=process.pid,
@@ -143,6 +149,17 @@ class Device:
             )
             for process in processes
         )
+
+    def _sample(self, nvml: Nvml) -> dict[int, tuple[int, float]]:
+        """Gives each process's part; one without a new sample keeps the last for some seconds."""
+        for sample in self._ask(nvml, pynvml.nvmlDeviceGetProcessUtilization, self._seen) or ():
+            known = self._shares.get(sample.pid, (0, 0.0))
+            self._shares[sample.pid] = max(known, (int(sample.timeStamp), float(sample.smUtil)))
+        newest = max((at for at, _ in self._shares.values()), default=0)
+        self._seen = max(self._seen, newest)
+        oldest = time.time_ns() // 1000 - _SHARE_SECONDS * 1_000_000
+        self._shares = {pid: share for pid, share in self._shares.items() if share[0] >= oldest}
+        return self._shares
 
     @staticmethod
     def _put(into: dict[str, float], name: str, value: float | None) -> None:

@@ -12,11 +12,21 @@ import pynvml
 
 from sentinel_agent.workers import Beat
 
-GONE = frozenset({pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_NOT_FOUND, pynvml.NVML_ERROR_INVALID_ARGUMENT})
+GONE = frozenset({pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_GPU_NOT_FOUND})
 UNUSABLE = frozenset(
     {pynvml.NVML_ERROR_UNINITIALIZED, pynvml.NVML_ERROR_DRIVER_NOT_LOADED, pynvml.NVML_ERROR_LIBRARY_NOT_FOUND}
 )
-_EXPECTED = frozenset({pynvml.NVML_ERROR_NOT_SUPPORTED})
+_LASTING = frozenset(
+    {
+        pynvml.NVML_ERROR_FUNCTION_NOT_FOUND,
+        pynvml.NVML_ERROR_NO_PERMISSION,
+        pynvml.NVML_ERROR_INVALID_ARGUMENT,
+        pynvml.NVML_ERROR_NOT_FOUND,
+        pynvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH,
+        pynvml.NVML_ERROR_DEPRECATED,
+    }
+)
+"""What the next second would not answer either."""
 _NAMES = {
     getattr(pynvml, name): "".join(word.capitalize() for word in name.removeprefix("NVML_ERROR_").split("_"))
     for name in dir(pynvml)
@@ -134,16 +144,18 @@ class Nvml:
 
     def _refused(self, key: tuple[str, str], name: str, error: pynvml.NVMLError) -> None:
         code = error.value
-        if code in _EXPECTED:
-            self._unsupported.add(key)
-            return
+        if code == pynvml.NVML_ERROR_NOT_SUPPORTED:
+            if key[0]:
+                self._unsupported.add(key)
+            return  # as it is meant to be: worth no note
         if name == "nvmlDeviceGetProcessUtilization" and code == pynvml.NVML_ERROR_NOT_FOUND:
             return  # nobody worked
         self._note(name, name_of(error))
-        if code == pynvml.NVML_ERROR_FUNCTION_NOT_FOUND:
-            self._unsupported.add(key)
-            self.missing.add(name)
-        elif code in UNUSABLE:
+        if code in UNUSABLE:
             raise LibraryUnusable(name_of(error)) from error
-        elif code in GONE:
+        if code in GONE:
             raise DeviceGone(name_of(error)) from error
+        if code in _LASTING and key[0]:  # what is about no device in particular may be answered for the next one
+            self._unsupported.add(key)
+        if code == pynvml.NVML_ERROR_FUNCTION_NOT_FOUND:
+            self.missing.add(name)
