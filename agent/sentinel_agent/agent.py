@@ -93,7 +93,7 @@ class Agent:
                 worker.check()
             if self._looked_at - saved_at > _SAVE_EVERY:
                 saved_at = self._looked_at
-                self._tidy()
+                self.observed.tidy()
                 self.ledger.save()
 
     def close(self) -> None:
@@ -192,10 +192,6 @@ class Agent:
 
     def _expected(self) -> bool:
         return self._has_gpu or (self.settings.gpu != "off" and bool(self.observed.known()))
-
-    def _tidy(self) -> None:
-        """Forgets the counters of containers whose pod has ended."""
-        self.ledger.prune(lambda name, labels: name != "pod_busy_seconds" or bool(self.names.uid(labels[1], labels[2])))
 
     def _alive(self) -> str:
         silent = time.monotonic() - self._looked_at

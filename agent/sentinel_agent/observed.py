@@ -23,6 +23,7 @@ from sentinel_agent.pods.ownership import Share, part_shares, shares
 _PEAK_SECONDS = 60.0
 _THROTTLE_SECONDS = 10.0
 _SEE_EVERY = 60.0
+_REMEMBER = 30 * 86400.0
 _STALE_ROUNDS, _STALE_SECONDS = 5, 10.0
 
 
@@ -153,6 +154,22 @@ class Observed:
         with self._lock:
             self._cpu_percent = _percent(self._host, sample) or self._cpu_percent
             self._host, self._usage = sample, usage
+
+    def tidy(self) -> None:
+        """Forgets the counters of pods that have ended, and of GPUs that nobody has seen for a month."""
+        with self._lock:
+            given = {(each.namespace, each.pod) for owners in self._allocations.values() for each in owners}
+            working = {(each.namespace, each.pod) for each in self._owners.values()}
+        gpus = self.ledger.seen(within=_REMEMBER)
+
+        def keep(name: str, labels: tuple[str, ...]) -> bool:
+            if name == "errors" or labels[0] == "":
+                return True
+            if name == "pod_busy_seconds" and labels[1:3] not in given | working:
+                return bool(self._names.uid(labels[1], labels[2]))
+            return labels[0] in gpus
+
+        self.ledger.prune(keep)
 
     # ------------------------------------------------------------------------------------- what comes out
 
