@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pynvml
 
@@ -17,7 +17,7 @@ from sentinel_agent.workers import Beat
 
 logger = logging.getLogger(__name__)
 
-_LEAST_RETRY, _LONGEST_RETRY = 1.0, 30.0
+_LEAST_RETRY, _LONGEST_RETRY = 1.0, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,20 +83,21 @@ class Sampler:
 
     def _sample(self, nvml: Nvml, beat: Beat) -> None:
         devices: dict[str, Device] = {}
-        unidentified, slow_at, due = 0, 0.0, time.monotonic()
+        silent, slow_at, due = 0, 0.0, time.monotonic()
         while beat.wanted:
             now = time.monotonic()
             slow = now >= slow_at
             if slow:
                 nvml.relearn()
-                devices, unidentified = self._enumerate(nvml, devices)
+                devices, silent = self._enumerate(nvml, devices, silent)
                 slow_at = now + self._slow_interval
             readings = tuple(self._read(nvml, device, slow=slow) for device in devices.values())
             if any(not reading.present for reading in readings):
                 slow_at = 0.0  # look at once which are there
             if beat.wanted:
-                library = self._library(nvml, unidentified)
-                self._publish(Round(at=now, readings=(*readings, *self._absent(readings)), library=library))
+                absent = self._absent(readings, silent)
+                library = self._library(nvml, max(0, silent - len(absent)))
+                self._publish(Round(at=now, readings=(*readings, *absent), library=library))
             due = max(due + self._interval, time.monotonic())
             beat.pause(due - time.monotonic())
 
@@ -110,24 +111,28 @@ class Sampler:
             unidentified=unidentified,
         )
 
-    def _enumerate(self, nvml: Nvml, before: Mapping[str, Device]) -> tuple[dict[str, Device], int]:
-        """Gives the GPUs that answer, those from before with what was read of them, and how many do not say who
-        they are."""
+    def _enumerate(self, nvml: Nvml, before: dict[str, Device], silent_before: int) -> tuple[dict[str, Device], int]:
+        """Gives the GPUs that answer, those from before with what was read of them, and how many are there by number
+        and do not say who they are. Whom NVML fails to tell of without saying why is as before."""
+        count = nvml.ask("", pynvml.nvmlDeviceGetCount)
+        if count is None:
+            return before, silent_before
         found: dict[str, Device] = {}
         silent = 0
-        for index in range(nvml.ask("", pynvml.nvmlDeviceGetCount) or 0):
+        for index in range(count):
             try:
                 device = self._identify(nvml, index)
             except DeviceGone:
                 silent += 1
                 continue
-            if device is not None:
-                known = before.get(device.identity.uuid)
-                if known is not None:
-                    known.handle, known.identity = device.handle, device.identity
-                found[device.identity.uuid] = known or device
-        lost = self._known().keys() - found.keys()
-        return found, max(0, silent - len(lost))
+            if device is None:
+                found.update({uuid: held for uuid, held in before.items() if held.identity.index == index})
+                continue
+            known = before.get(device.identity.uuid)
+            if known is not None:
+                known.handle, known.identity = device.handle, device.identity
+            found[device.identity.uuid] = known or device
+        return found, silent
 
     def _identify(self, nvml: Nvml, index: int) -> Device | None:
         handle = nvml.ask("", pynvml.nvmlDeviceGetHandleByIndex, index)
@@ -150,11 +155,11 @@ class Sampler:
         except DeviceGone:
             return Reading(identity=device.identity, presence="Lost")
 
-    def _absent(self, readings: tuple[Reading, ...]) -> list[Reading]:
-        """Those that were seen before and are not there any more."""
+    def _absent(self, readings: tuple[Reading, ...], silent: int) -> list[Reading]:
+        """Those that were seen before and are not told of any more: lost while some number does not say who it is."""
         there = {reading.identity.uuid for reading in readings}
         return [
-            Reading(identity=replace(identity), presence="Vanished")
+            Reading(identity=identity, presence="Lost" if silent else "Vanished")
             for uuid, identity in self._known().items()
             if uuid not in there
         ]

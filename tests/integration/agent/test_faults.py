@@ -87,6 +87,8 @@ def test_a_gpu_that_is_lost_costs_only_its_own(node: Node, start: Start):
     assert agent.value("DCGM_FI_DEV_GPU_TEMP", UUID=FIRST) is None
     assert healthy(agent) == {"GPUFailed": 0}
     assert health(agent, SECOND) == "Healthy"
+    node.gpus.gpu(0, lost=False)
+    agent.until(lambda: healthy(agent) == {"AllHealthy": 1})
 
 
 def test_a_gpu_that_was_lost_before_anybody_saw_it_is_not_overlooked(node: Node, start: Start):
