@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -16,6 +18,7 @@ from sentinel_operator.api.nodetelemetry import NodeTelemetryStatus
 from tests.integration.agent.conftest import ROOT, Start
 from tests.integration.crds.client import Client, Kubectl
 from tests.support.agentnode import Node, Running
+from tests.support.cuttingproxy import CuttingProxy, Fault
 
 pytestmark = pytest.mark.integration
 
@@ -173,6 +176,22 @@ def test_while_the_api_server_is_away_metrics_are_served(kubeconfig, name: str, 
     assert agent.value("DCGM_FI_DEV_GPU_TEMP", UUID=FIRST) == 35
     assert agent.get("/readyz")[0] == 200
     assert agent.get("/healthz")[0] == 200
+
+
+async def test_when_the_api_server_is_back_it_is_told_again(
+    api_server: Cluster, api: Client, kubeconfig, name: str, node: Node, start: Start
+):
+    path = kubeconfig(name)
+    config = yaml.safe_load(path.read_text())
+    upstream = urlsplit(config["clusters"][0]["cluster"]["server"]).port
+    assert upstream is not None
+    async with CuttingProxy.before(upstream, *[Fault(refuse=True)] * 2) as proxy:
+        config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{proxy.port}"
+        path.write_text(yaml.safe_dump(config))
+        agent = await asyncio.to_thread(reporting, start, path, name)
+        await asyncio.to_thread(agent.until, lambda: condition(told(api, name), "Ready") == ("True", "Reporting"))
+        assert await asyncio.to_thread(agent.value, "sentinel_node_report_failures_total") == 2
+        assert await asyncio.to_thread(agent.stop) == 0
 
 
 def write(api_server: Cluster, path: Path, target: str, body: dict[str, Any]) -> tuple[int, str]:
