@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from devcluster.__main__ import main
+from devcluster.images import IMAGES
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (
             ["build", "nothing"],
-            "there is no image 'nothing'; there are operator, fetch, model-server, agent, seaweedfs",
+            f"there is no image 'nothing'; there are {', '.join(IMAGES)}",
         ),
         (
             ["status", "--name", "absent"],
