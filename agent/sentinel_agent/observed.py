@@ -23,6 +23,7 @@ from sentinel_agent.pods.ownership import Share, part_shares, shares
 _PEAK_SECONDS = 60.0
 _THROTTLE_SECONDS = 10.0
 _SEE_EVERY = 60.0
+_LONGEST_STEP = 5.0
 _REMEMBER = 30 * 86400.0
 _STALE_ROUNDS, _STALE_SECONDS = 5, 10.0
 
@@ -116,7 +117,7 @@ class Observed:
         with self._lock:
             before = self._round
             step = latest.at - before.at if before else 0.0
-            step = min(step, 5 * self._interval)  # what a pause hid, nobody knows
+            step = min(step, max(_LONGEST_STEP, 5 * self._interval))  # what a pause hid, nobody knows
             pids = {work.pid for reading in latest.readings for work in reading.work}
             self._owners = {pid: held for pid, held in self._owners.items() if pid in pids}
             for reading in latest.readings:

@@ -190,7 +190,7 @@ async def test_when_the_api_server_is_back_it_is_told_again(
         path.write_text(yaml.safe_dump(config))
         agent = await asyncio.to_thread(reporting, start, path, name)
         await asyncio.to_thread(agent.until, lambda: condition(told(api, name), "Ready") == ("True", "Reporting"))
-        assert await asyncio.to_thread(agent.value, "sentinel_node_report_failures_total") == 2
+        assert await asyncio.to_thread(agent.value, "sentinel_node_report_failures_total") >= 2
         assert await asyncio.to_thread(agent.stop) == 0
 
 
