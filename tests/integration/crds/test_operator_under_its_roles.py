@@ -41,7 +41,7 @@ PATCH = '{"spec": {"images": {"fetch": "registry.test/fetch:9"}}}'
 
 
 @pytest.fixture
-def account(api_server: Cluster, api: Client, kubectl: Kubectl, tmp_path: Path) -> Path:
+async def account(api_server: Cluster, api: Client, kubectl: Kubectl, tmp_path: Path) -> Path:
     """Gives a kubeconfig of the operator's service account, bound to the shipped roles."""
     for name in (
         "namespace.yaml",
@@ -50,6 +50,16 @@ def account(api_server: Cluster, api: Client, kubectl: Kubectl, tmp_path: Path) 
         "generated/certificate-roles.yaml",
     ):
         kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(BASE / name))
+
+    async def in_force() -> bool:
+        """The authorizer takes notice of new roles a little later; this one is the last of them."""
+        asked = {"verb": "get", "resource": "secrets", "name": "sentinel-webhook-tls", "namespace": "sentinel-system"}
+        user = "system:serviceaccount:sentinel-system:sentinel-operator"
+        kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
+        review = {**kind, "spec": {"user": user, "resourceAttributes": asked}}
+        return bool(api.ok("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]["allowed"])
+
+    await eventually(in_force)
     token = kubectl.run("create", "token", "sentinel-operator", "-n", "sentinel-system").strip()
     config = yaml.safe_load(api_server.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": token}
