@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sentinel_agent.gpu.accrual import Accrual
 from sentinel_agent.gpu.health import Overall, Verdict, judge, overall
 from sentinel_agent.gpu.reading import Identity, Library, Part, Reading
 from sentinel_agent.gpu.sampler import Round
@@ -20,9 +20,6 @@ from sentinel_agent.pods.allocation import Allocations, Container
 from sentinel_agent.pods.names import Names
 from sentinel_agent.pods.ownership import Share, part_shares, shares
 
-_PEAK_SECONDS = 60.0
-_THROTTLE_SECONDS = 10.0
-_SEE_EVERY = 60.0
 _LONGEST_STEP = 5.0
 _REMEMBER = 30 * 86400.0
 _STALE_ROUNDS, _STALE_SECONDS = 5, 10.0
@@ -79,10 +76,7 @@ class Observed:
         self._lock = threading.Lock()
         self._round: Round | None = None
         self._library = Library()
-        self._absent: set[str] = set()
-        self._seen_at: dict[str, float] = {}
-        self._throttled: dict[tuple[str, str], float] = {}
-        self._peaks: dict[str, deque[tuple[float, float]]] = {}
+        self._accrual = Accrual(ledger, interval=interval)
         self._owners: dict[int, Container] = {}
         self._allocations: Allocations = {}
         self._kubelet_error = ""
@@ -110,7 +104,7 @@ class Observed:
         with self._lock:
             self._library = library
             if library.state in ("DriverNotLoaded", "Uninitialized"):
-                self._absent |= self.known().keys()
+                self._accrual.absent(self.known())
 
     def take_round(self, latest: Round) -> None:
         """Takes a round of readings, and adds up what only adding up can tell."""
@@ -122,9 +116,10 @@ class Observed:
             self._owners = {pid: held for pid, held in self._owners.items() if pid in pids}
             for reading in latest.readings:
                 if reading.present:
-                    self._add_up(reading, latest.at, step)
+                    on_it = shares(reading, self._allocations, self._owner_of)
+                    self._accrual.take(reading, on_it, at=latest.at, step=step)
                 else:
-                    self._absent.add(reading.identity.uuid)
+                    self._accrual.absent([reading.identity.uuid])
             self._round, self._library = latest, latest.library
 
     def heard_xid(self, uuid: str, code: int) -> None:
@@ -209,13 +204,7 @@ class Observed:
 
     def _see(self, reading: Reading, totals: Totals, monotonic: float, *, fresh: bool) -> Seen:
         uuid = reading.identity.uuid
-        throttle = tuple(
-            sorted(
-                reason
-                for (which, reason), at in self._throttled.items()
-                if which == uuid and monotonic - at < _THROTTLE_SECONDS
-            )
-        )
+        throttle = self._accrual.throttle(uuid, at=monotonic)
         befallen = totals.xids.get(uuid)
         return Seen(
             reading=reading,
@@ -229,7 +218,7 @@ class Observed:
                 fatal_hold=self._fatal_hold,
             ),
             throttle=throttle,
-            peak=max((utilization for _, utilization in self._peaks.get(uuid, ())), default=None),
+            peak=self._accrual.peak(uuid),
             befallen=befallen,
             shares=shares(reading, self._allocations, self._owner_of),
             part_shares=self._of_parts(reading),
@@ -240,34 +229,6 @@ class Observed:
             return part_shares(reading, part, self._allocations, self._owner_of)
 
         return {part.uuid: of(part) for part in reading.parts}
-
-    def _add_up(self, reading: Reading, at: float, step: float) -> None:
-        uuid = reading.identity.uuid
-        if uuid in self._absent:
-            self._absent.discard(uuid)
-            self.ledger.was_reset(uuid)
-        if at - self._seen_at.get(uuid, float("-inf")) > _SEE_EVERY or uuid not in self.known():
-            self._seen_at[uuid] = at
-            self.ledger.see(reading.identity)
-        for name, raw in reading.counters.items():
-            self.ledger.observe(name, (uuid,), raw)
-        for reason in reading.throttle:
-            if at - self._throttled.get((uuid, reason), float("-inf")) > 2 * self._interval + step:
-                self.ledger.add("throttle_events", (uuid, reason), 1)
-            self._throttled[uuid, reason] = at
-            self.ledger.add("throttle_seconds", (uuid, reason), step)
-        utilization = reading.gauges.get("utilization")
-        if utilization is not None:
-            self.ledger.add("busy_seconds", (uuid,), utilization / 100 * step)
-            peaks = self._peaks.setdefault(uuid, deque())
-            peaks.append((at, utilization))
-            while at - peaks[0][0] > _PEAK_SECONDS:
-                peaks.popleft()
-        for share in shares(reading, self._allocations, self._owner_of):
-            if share.utilization is not None:
-                who = share.container
-                labels = (uuid, who.namespace, who.pod, who.container)
-                self.ledger.add("pod_busy_seconds", labels, share.utilization / 100 * step)
 
     def _owner_of(self, pid: int) -> Container | None:
         held = self._owners.get(pid)
