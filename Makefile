@@ -55,9 +55,13 @@ check: $(LOCKED)  ## Style, types, layers, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m sentinel_operator.crdgen --check
+	@$(BIN)/python -m protobufs --check
 
 crds: $(LOCKED)  ## Generate CRDs, roles and the reference from the models
 	@$(BIN)/python -m sentinel_operator.crdgen
+
+protobufs: $(LOCKED)  ## Generate Python from the .proto files
+	@$(BIN)/python -m protobufs
 
 images: $(LOCKED)  ## Build the images
 	@$(BIN)/python -m devcluster build

@@ -1,7 +1,5 @@
 # Generated from podresources.proto; do not edit.
-# fmt: off
 # mypy: ignore-errors
-# ruff: noqa: E501, I001, RUF023, UP007, UP045
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message

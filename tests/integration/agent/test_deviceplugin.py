@@ -14,7 +14,6 @@ import grpc
 import pytest
 
 from sentinel_faultkit.deviceplugin import deviceplugin_pb2 as pb
-from sentinel_faultkit.deviceplugin.generate import is_current
 from sentinel_faultkit.deviceplugin.plugin import DevicePlugin, Folder
 from sentinel_faultkit.faultfile import FaultFile
 
@@ -147,7 +146,3 @@ def test_a_kubelet_that_starts_anew_is_registered_at_anew(kubelet: Kubelet) -> N
     kubelet.start()
     kubelet.watch()
     assert until(lambda: kubelet.listed)[-1] == {FIRST: "Healthy", SECOND: "Healthy"}
-
-
-def test_what_was_generated_is_what_the_source_makes() -> None:
-    assert is_current()

@@ -13,7 +13,9 @@ from sentinel_operator.api.base import API_VERSION
 from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.core.admission import sentrymodel as admission
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").rglob("*.yaml"))
+FOLDER = Path(__file__).resolve().parents[3] / "examples"
+EXAMPLES = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("rollouts/*.yaml")])
+"""Of models."""
 
 
 @pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)

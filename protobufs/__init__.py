@@ -1,0 +1,1 @@
+"""Python from the .proto files of the repository."""
