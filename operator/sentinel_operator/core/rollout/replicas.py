@@ -70,7 +70,8 @@ def candidate_count(observed: Observed, demanded: Posture, *, full: bool) -> int
     elif demanded.weight is None:
         return 0
     elif observed.provider == "Gateway":
-        asked = needed(demanded.weight, wanted=wanted)
+        # A route sends a share to one Service: were its only pod to end, that share would find nobody.
+        asked = max(min(2, wanted), needed(demanded.weight, wanted=wanted)) if demanded.weight else 0
     else:
         asked = _beside(observed, demanded.weight)
     return min(most, max(1, asked))

@@ -127,6 +127,14 @@ def test_behind_a_gateway_the_route_has_the_weights_and_pods_carry_them():
     assert service(world, f"fraud-{rollout(world)['candidate']}") == "2.0.0"
 
 
+@pytest.mark.parametrize(("replicas", "candidate"), [(4, 2), (2, 2), (1, 1)])
+def test_behind_a_gateway_a_share_never_hangs_on_one_pod_where_two_are_wanted(replicas: int, candidate: int):
+    world = serving(canary(1, replicas=replicas).with_spec(routing=GATEWAY))
+    world.edit(canary(2, replicas=replicas).with_spec(routing=GATEWAY))
+    world.settle()
+    assert (rollout(world)["weightWanted"], world.replicas()["2.0.0"]) == (25, candidate)
+
+
 def test_a_route_that_no_gateway_takes_is_not_relied_upon(monkeypatch):
     world = serving(canary(1).with_spec(routing=GATEWAY))
     monkeypatch.setattr(World, "gateways_act", lambda _: 0)
