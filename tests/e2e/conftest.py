@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,13 @@ def apart(apart_cluster: Cluster, artifacts: Path, index: Index) -> Iterator[Wor
     store = _install(apart_cluster, artifacts, index)
     with fresh_namespace(apart_cluster) as namespace:
         yield _furnished(World(apart_cluster, namespace, index, store), artifacts)
+
+
+@pytest.fixture
+def apart_world(apart: World, apart_cluster: Cluster, artifacts: Path) -> Iterator[World]:
+    """Gives a namespace of that cluster for one test."""
+    with fresh_namespace(apart_cluster) as namespace:
+        yield _furnished(replace(apart, namespace=namespace), artifacts)
 
 
 def _install(cluster: AnyCluster, artifacts: Path, index: Index) -> install.Store:
