@@ -81,7 +81,7 @@ class Executor:
         for delete in plan.delete:
             writes += await self._step(delete.ref, self._delete(delete))
         for evict in plan.evict:
-            writes += await self._evict(evict)
+            writes += await self._step(evict.ref, self._evict(evict))
         return writes + await self.report(raw, plan)
 
     async def report(self, raw: Manifest, plan: Plan) -> int:
@@ -187,8 +187,6 @@ class Executor:
         except Retry as error:
             logger.info("%s stays for now: %s", step.ref, error)
             return 0
-        except ApiError as error:
-            raise StepFailed(step.ref, error) from error
         logger.info("evicted %s", step.ref)
         return 1
 

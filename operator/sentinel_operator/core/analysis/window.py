@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -79,8 +79,3 @@ def _added(family: str, left: Counts, right: Counts) -> Counts:
     if family in HISTOGRAMS:
         return add_histograms(left, right)
     return {name: left.get(name, 0.0) + right.get(name, 0.0) for name in (*left, *(right.keys() - left.keys()))}
-
-
-def revisions_seen(snapshot: Snapshot) -> Iterable[str]:
-    """Gives the revisions of the pods that answered."""
-    return {pod.revision for pod in snapshot.pods.values()}

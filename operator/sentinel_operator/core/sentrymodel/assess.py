@@ -14,7 +14,7 @@ from sentinel_operator.core.rollout.observed import Observed as RolloutObserved
 from sentinel_operator.core.sentrymodel.delivery import delivery_view
 from sentinel_operator.core.sentrymodel.faults import Fault
 from sentinel_operator.core.sentrymodel.judging import Judgement, judge
-from sentinel_operator.core.sentrymodel.observe import Observed
+from sentinel_operator.core.sentrymodel.observe import DeploymentView, Observed
 from sentinel_operator.core.sentrymodel.pods import mounted_by, worst_fault
 from sentinel_operator.core.sentrymodel.revision import Revision
 
@@ -146,6 +146,12 @@ def _acts(decision: Decision) -> tuple[object, ...]:
     """Gives what a decision does to pods and routing, and to whom."""
     routing = (decision.routes, decision.preview, decision.mirror, decision.swap, decision.autoscale)
     return (*routing, dict(decision.replicas), decision.state.candidate, decision.state.stable, decision.state.attempt)
+
+
+def known_as(observed: Observed, assessment: Assessment, revision: str) -> Revision | DeploymentView | None:
+    """Gives what declares a revision: the spec, where it is what that asks for, else its Deployment."""
+    target = assessment.target
+    return target if target is not None and target.id == revision else observed.deployments.get(revision)
 
 
 def record_of(observed: Observed, revision: str) -> RevisionRecord | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sentinel_operator.core.conditions import rfc3339
 from sentinel_operator.core.plan import Asking, Manifest
 from sentinel_operator.core.rollout.decision import Decision
-from sentinel_operator.core.sentrymodel.assess import Assessment
+from sentinel_operator.core.sentrymodel.assess import Assessment, known_as
 from sentinel_operator.core.sentrymodel.observe import Observed
 
 
@@ -48,8 +48,7 @@ def _place(decision: Decision, since: float) -> Manifest:
 
 
 def _revision(observed: Observed, assessment: Assessment, revision: str) -> Manifest:
-    target, found = assessment.target, observed.deployments.get(revision)
-    known = target if target is not None and target.id == revision else found
+    known = known_as(observed, assessment, revision)
     return {
         "revision": revision,
         "version": known.version if known is not None else "",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 
 from sentinel_operator.api.sentrymodel import GpuStatus, SentryModelSpec
 from sentinel_operator.core.analysis.health import Health, gpu_health
 from sentinel_operator.core.conditions import Finding, parse_time
-from sentinel_operator.core.gpu.join import STALE, PodGpu, pod_gpus
+from sentinel_operator.core.gpu.join import STALE, PodGpu
 from sentinel_operator.core.plan import Event, Evict, ObjectRef
-from sentinel_operator.core.sentrymodel.observe import Observed
+from sentinel_operator.core.sentrymodel.observe import Observed, PodView
 
 GPU_HEALTHY = "GPUHealthy"
 GPU_FAILED = "GPUFailed"
@@ -21,12 +21,6 @@ EVICT_AGAIN_SECONDS = 5.0
 """What a budget forbids now, it may allow when another pod is ready."""
 _MEMORY_STEP = 256 * 1024**2
 _BUSY_STEP = 10
-
-
-def gpus(observed: Observed) -> tuple[PodGpu, ...]:
-    """Gives the GPUs of all pods of the model."""
-    pods = (pod.raw for pods in observed.pods.values() for pod in pods)
-    return pod_gpus(pods, observed.outside.nodes, now=observed.now)
 
 
 def gpu_status(found: Iterable[PodGpu]) -> list[GpuStatus] | None:
@@ -49,8 +43,9 @@ def gpu_status(found: Iterable[PodGpu]) -> list[GpuStatus] | None:
     return told[:MOST_TOLD] or None
 
 
-def gpu_findings(observed: Observed, spec: SentryModelSpec, found: tuple[PodGpu, ...]) -> tuple[Finding, ...]:
+def gpu_findings(observed: Observed, spec: SentryModelSpec) -> tuple[Finding, ...]:
     """Gives the condition, where the model has GPUs or asks for some."""
+    found = observed.gpus
     if not found and spec.runtime.gpu is None:
         return ()
     bad = [each for each in found if each.health in {"Failed", "Degraded"}]
@@ -70,24 +65,22 @@ def gpu_findings(observed: Observed, spec: SentryModelSpec, found: tuple[PodGpu,
 def revision_gpu_health(observed: Observed, revision: str) -> Health:
     """Gives the share of the GPUs of a revision's pods that are well, for its analysis."""
     names = {pod.name for pod in observed.pods.get(revision, ())}
-    return gpu_health(each.health == "Healthy" for each in gpus(observed) if each.pod in names and _is_known(each))
+    return gpu_health(each.health == "Healthy" for each in observed.gpus if each.pod in names and _is_known(each))
 
 
-def moves(observed: Observed, spec: SentryModelSpec, found: tuple[PodGpu, ...]) -> tuple[Evict, ...]:
+def moves(observed: Observed, spec: SentryModelSpec) -> tuple[Evict, ...]:
     """Gives the pods that have to leave a GPU that is not to be worked with. The API server evicts none of them
     beyond the budget for disruptions: the others go on serving."""
     if spec.disruption is not None and not spec.disruption.move_off_failed_gpus:
         return ()
-    failed = {each.pod_uid for each in found if each.health == "Failed"}
-    pods = [pod for pods in observed.pods.values() for pod in pods if pod.uid in failed]
-    old = [pod for pod in pods if _age_of(pod.raw, observed) >= SETTLING]
     return tuple(
         Evict(ObjectRef("v1", "Pod", observed.owner.namespace, pod.name, uid=pod.uid))
-        for pod in sorted(old, key=lambda each: each.name)
+        for pod, since in sorted(_struck(observed), key=lambda each: each[0].name)
+        if since <= observed.now
     )
 
 
-def gpu_events(observed: Observed, found: tuple[PodGpu, ...], leaving: tuple[Evict, ...]) -> tuple[Event, ...]:
+def gpu_events(observed: Observed, leaving: tuple[Evict, ...]) -> tuple[Event, ...]:
     """Tells once of each GPU that has failed under a pod."""
     before = (observed.status.gpu or ()) if observed.status is not None else ()
     known = {(each.pod, each.uuid) for each in before if each.health == "Failed"}
@@ -99,30 +92,29 @@ def gpu_events(observed: Observed, found: tuple[PodGpu, ...], leaving: tuple[Evi
             f"GPU {each.uuid} of node {each.node}: {each.trouble}; pod {each.pod} is on it"
             + (" and is moved" if each.pod in names else ""),
         )
-        for each in found
+        for each in observed.gpus
         if each.health == "Failed" and (each.pod, each.uuid) not in known
     )
 
 
-def look_again(observed: Observed, found: tuple[PodGpu, ...], leaving: tuple[Evict, ...]) -> float | None:
+def look_again(observed: Observed, leaving: tuple[Evict, ...]) -> float | None:
     """Gives the seconds until what is known of a GPU is too old, if nothing newer comes, until a young pod may leave,
     or until one that must is evicted again."""
     if leaving:
         return EVICT_AGAIN_SECONDS
-    moments = [each.observed_at + STALE for each in found if each.observed_at is not None and _is_known(each)]
-    failed = {each.pod_uid for each in found if each.health == "Failed"}
-    for pods in observed.pods.values():
-        for pod in pods:
-            created = parse_time(str(pod.raw["metadata"].get("creationTimestamp") or ""))
-            if pod.uid in failed and created is not None and observed.now - created < SETTLING:
-                moments.append(created + SETTLING)
+    moments = [each.observed_at + STALE for each in observed.gpus if each.observed_at is not None and _is_known(each)]
+    moments += [since for _, since in _struck(observed) if since > observed.now]
     left = [(each - observed.now).total_seconds() for each in moments]
     return min((max(1.0, each) for each in left), default=None)
 
 
-def _age_of(raw: dict[str, object], observed: Observed) -> timedelta:
-    created = parse_time(str(raw["metadata"].get("creationTimestamp") or ""))  # type: ignore[attr-defined]
-    return observed.now - created if created is not None else timedelta(0)
+def _struck(observed: Observed) -> Iterator[tuple[PodView, datetime]]:
+    """Yields the pods on a GPU that has failed, each with the moment from which on it may be moved."""
+    failed = {each.pod_uid for each in observed.gpus if each.health == "Failed"}
+    for pod in (pod for pods in observed.pods.values() for pod in pods if pod.uid in failed):
+        created = parse_time(str(pod.raw["metadata"].get("creationTimestamp") or ""))
+        if created is not None:
+            yield pod, created + SETTLING
 
 
 def _is_known(each: PodGpu) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sentinel_operator.api.sentrymodel import RevisionRecord
 from sentinel_operator.core.conditions import rfc3339
 from sentinel_operator.core.plan import Delete, ObjectRef
-from sentinel_operator.core.sentrymodel.assess import Assessment, record_of
+from sentinel_operator.core.sentrymodel.assess import Assessment, known_as, record_of
 from sentinel_operator.core.sentrymodel.memory import judged
 from sentinel_operator.core.sentrymodel.observe import DeploymentView, Observed
 from sentinel_operator.core.sentrymodel.revision import revision_of
@@ -74,8 +74,7 @@ def _expired(observed: Observed, assessment: Assessment) -> list[DeploymentView]
 
 def _record(observed: Observed, assessment: Assessment, revision: str) -> RevisionRecord:
     before = record_of(observed, revision)
-    target, found = assessment.target, observed.deployments.get(revision)
-    known = target if target is not None and target.id == revision else found
+    found, known = observed.deployments.get(revision), known_as(observed, assessment, revision)
     created = (before.created_at if before is not None else "") or (found.created_at if found is not None else "")
     told = {
         "version": known.version if known is not None else before.version if before is not None else "",

@@ -15,6 +15,7 @@ from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec, SentryModelStatus
 from sentinel_operator.api.serving import Termination, Verification
 from sentinel_operator.core.conditions import parse_time
+from sentinel_operator.core.gpu.join import PodGpu
 from sentinel_operator.core.names import Owner, controller_uid
 from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Manifest, ObjectRef
@@ -93,6 +94,8 @@ class Observed:
     jobs: Mapping[str, JobView] = field(default_factory=dict)
     """Those that measure, by name."""
     outside: Outside = NOTHING
+    gpus: tuple[PodGpu, ...] = ()
+    """Those that the pods are on, as far as their nodes tell."""
     now: datetime
 
     def ready(self, revision: str) -> int:

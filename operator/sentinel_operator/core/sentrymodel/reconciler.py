@@ -10,6 +10,7 @@ from datetime import datetime
 from sentinel_operator.api.kinds import SENTRY_MODEL, Kind
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.gpu.join import pod_gpus
 from sentinel_operator.core.names import Owner
 from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
@@ -87,6 +88,7 @@ class SentryModelReconciler:
             SENTRY_MODEL.api_version, SENTRY_MODEL.kind, metadata["namespace"], metadata["name"], metadata["uid"]
         )
         own, strangers = observe_children(owner, children)
+        kept = observe_pods(owner, pods, field_of=lambda name: _field_of(parsed.spec, name))
         return Observed(
             owner=owner,
             generation=int(metadata.get("generation") or 0),
@@ -97,7 +99,8 @@ class SentryModelReconciler:
             contents=contents(parsed.spec, namespace=owner.namespace, found=references) if parsed.spec else Contents(),
             config=config,
             deployments=observe_deployments(own),
-            pods=observe_pods(owner, pods, field_of=lambda name: _field_of(parsed.spec, name)),
+            pods=kept,
+            gpus=pod_gpus((pod.raw for each in kept.values() for pod in each), outside.nodes, now=now),
             data_plane=observe_data_plane(
                 owner,
                 own,

@@ -11,8 +11,8 @@ from sentinel_operator.core.names import as_selector
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.rollout.dataplane import observed_weight
 from sentinel_operator.core.rollout.record import progress
-from sentinel_operator.core.sentrymodel.assess import Assessment
-from sentinel_operator.core.sentrymodel.gpus import gpu_findings, gpu_status, gpus
+from sentinel_operator.core.sentrymodel.assess import Assessment, known_as
+from sentinel_operator.core.sentrymodel.gpus import gpu_findings, gpu_status
 from sentinel_operator.core.sentrymodel.history import history
 from sentinel_operator.core.sentrymodel.network import url
 from sentinel_operator.core.sentrymodel.observe import Observed
@@ -26,12 +26,11 @@ def desired_status(
     observed: Observed, assessment: Assessment, summary: Summary, *, decision: Decision | None
 ) -> SentryModelStatus:
     """Gives the whole status. The time of the pass is in it only where something changed."""
-    found = gpus(observed)
     findings = (
         *_standing(summary),
         _available(observed, assessment.wanted),
         *verification_findings(observed, assessment),
-        *gpu_findings(observed, assessment.spec, found),
+        *gpu_findings(observed, assessment.spec),
     )
     candidate = assessment.candidate
     return SentryModelStatus(
@@ -46,7 +45,7 @@ def desired_status(
         ready_replicas=total_ready(observed),
         selector=as_selector(observed.owner.selector),
         verification=verification_status(observed, assessment),
-        gpu=gpu_status(found),
+        gpu=gpu_status(observed.gpus),
         last_decision=decision,
         conditions=conditions(findings, previous=_previous(observed), generation=observed.generation, now=observed.now),
     )
@@ -113,10 +112,9 @@ def _previous(observed: Observed) -> tuple[Condition, ...]:
 
 
 def _revision_status(observed: Observed, assessment: Assessment, revision: str) -> RevisionStatus:
-    target, found = assessment.target, observed.deployments.get(revision)
     host = assessment.host_of(revision)
     told = verified(observed, assessment, revision)
-    known = target if target is not None and target.id == revision else found
+    known = known_as(observed, assessment, revision)
     declared = known.model_digest if known is not None else ""
     return RevisionStatus(
         revision=revision,

@@ -12,7 +12,7 @@ from sentinel_operator.core.plan import WORKLOAD_MANAGER, Apply, Delete, Failure
 from sentinel_operator.core.sentrymodel.assess import Assessment, assess
 from sentinel_operator.core.sentrymodel.desired import desired_children
 from sentinel_operator.core.sentrymodel.gates import asking
-from sentinel_operator.core.sentrymodel.gpus import gpu_events, gpus, look_again, moves
+from sentinel_operator.core.sentrymodel.gpus import gpu_events, look_again, moves
 from sentinel_operator.core.sentrymodel.history import expired_objects
 from sentinel_operator.core.sentrymodel.jobs import JobView, expired_jobs
 from sentinel_operator.core.sentrymodel.observe import Observed
@@ -54,8 +54,7 @@ def plan_for(observed: Observed) -> Plan:
     judged = assessment.judgement
     jobs, current = (judged.jobs, judged.current) if judged is not None else ((), ())
     spent = expired_jobs(observed.jobs, current=current)
-    found = gpus(observed)
-    leaving = moves(observed, observed.spec, found)
+    leaving = moves(observed, observed.spec)
     delete = (*_unwanted(observed, children), *expired_objects(observed, assessment), *spent)
     return Plan(
         apply=_applied((*children, *jobs), observed, busy=bool(scaled or delete)),
@@ -63,13 +62,13 @@ def plan_for(observed: Observed) -> Plan:
         delete=delete,
         evict=leaving,
         status=told.status,
-        events=(*told.events, *gpu_events(observed, found, leaving)),
+        events=(*told.events, *gpu_events(observed, leaving)),
         watch=_watched(observed, assessment),
         measure=judged.measuring if judged is not None else None,
         ask=asking(observed, assessment),
         requeue_after=_soonest(
             assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
-            look_again(observed, found, leaving),
+            look_again(observed, leaving),
         ),
         wants_slot=assessment.decision.wants_slot,
         wants_room=_unsure_of_room(assessment),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sentinel_operator.api.sentrymodel import Phase
-from sentinel_operator.core.sentrymodel.assess import Assessment, record_of
+from sentinel_operator.core.sentrymodel.assess import Assessment, known_as, record_of
 from sentinel_operator.core.sentrymodel.faults import REFERENCE_NOT_FOUND
 from sentinel_operator.core.sentrymodel.observe import Observed
 from sentinel_operator.core.sentrymodel.remarks import remarks
@@ -68,11 +68,8 @@ def label(revision: str, version: str) -> str:
 
 def named(observed: Observed, assessment: Assessment, revision: str) -> str:
     """Names a revision with its version, as far as that is known."""
-    target, found = assessment.target, observed.deployments.get(revision)
-    if target is not None and target.id == revision:
-        return label(target.id, target.version)
-    record = record_of(observed, revision)
-    return label(revision, found.version if found is not None else record.version if record is not None else "")
+    known = known_as(observed, assessment, revision) or record_of(observed, revision)
+    return label(revision, known.version if known is not None else "")
 
 
 def asked_label(observed: Observed, assessment: Assessment) -> str:
