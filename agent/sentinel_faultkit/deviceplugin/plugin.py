@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 
 from sentinel_faultkit.deviceplugin import deviceplugin_pb2 as pb
-from sentinel_faultkit.faultfile import FaultFile
+from sentinel_faultkit.faultfile import ENVIRONMENT, FaultFile
 
 logger = logging.getLogger(__name__)
 
@@ -165,4 +165,4 @@ def _allotted(requests: Iterable[Any]) -> Any:
 
 def default_file() -> Path:
     """Gives where pods of the fault kit find the file."""
-    return Path(os.environ.get("SENTINEL_FAULT_FILE", "/run/sentinel-faultkit/gpus.ini"))
+    return Path(os.environ.get(ENVIRONMENT, "/run/sentinel-faultkit/gpus.ini"))

@@ -151,13 +151,9 @@ class Controller:
         edited = known is None or known["metadata"].get("generation") != raw["metadata"].get("generation")
         self.queue.add(key, Lane.EDIT if edited and not initial else Lane.RESYNC)
 
-    def child_changed(self, owner: Owner) -> None:
-        """Queues the owner of a child that became different."""
-        self.queue.add(Key(owner.namespace, owner.name))
-
-    def look_later(self, owner: Owner, seconds: float) -> None:
-        """Queues the owner of something that may wait."""
-        self.queue.add_after(Key(owner.namespace, owner.name), seconds)
+    def child_changed(self, owner: Owner, *, after: float = 0.0) -> None:
+        """Queues the owner of a child that became different, after so many seconds where that may wait."""
+        self.queue.add_after(Key(owner.namespace, owner.name), after)
 
     def reference_changed(self, ref: ObjectRef) -> None:
         """Queues every object whose spec names an object that became different."""

@@ -86,7 +86,8 @@ class Runtime:
         self.config = ConfigSource(self._config_cache, changed=self._config_changed)
         self.config_informer = self._watch_config()
         self.table = ResourceTable(Resource.of_child(child) for each in reconcilers for child in each.children)
-        self.telemetries = self._telemetries()
+        pods = self._informer(Resource.of_child(PODS)).cache
+        self.telemetries = NodeTelemetries(pods=pods, wake=self._wake)
         self.telemetry_informer = self._watch_telemetry()
         self.controllers = {each.kind.kind: self._controller(each) for each in reconcilers}
         self.reference_watch = self._watch_references()
@@ -244,9 +245,13 @@ class Runtime:
 
     def _child_changed(self, raw: Manifest) -> None:
         owner = owner_of(raw)
-        controller = self.controllers.get(owner.kind) if owner else None
-        if owner is not None and controller is not None:
-            controller.child_changed(owner)
+        if owner is not None:
+            self._wake(owner)
+
+    def _wake(self, owner: Owner, after: float = 0.0) -> None:
+        controller = self.controllers.get(owner.kind)
+        if controller is not None:
+            controller.child_changed(owner, after=after)
 
     def _watch_config(self) -> Informer:
         return Informer(
@@ -258,17 +263,6 @@ class Runtime:
             rng=self.rng,
             query=(("fieldSelector", f"metadata.name={NAME}"),),
         )
-
-    def _telemetries(self) -> NodeTelemetries:
-        def wake(owner: Owner) -> None:
-            if owner.kind in self.controllers:
-                self.controllers[owner.kind].child_changed(owner)
-
-        def later(owner: Owner, seconds: float) -> None:
-            if owner.kind in self.controllers:
-                self.controllers[owner.kind].look_later(owner, seconds)
-
-        return NodeTelemetries(pods=self._informer(Resource.of_child(PODS)).cache, wake=wake, later=later)
 
     def _watch_telemetry(self) -> Informer:
         """An optional one: a cluster without GPUs needs no agents, nor their CRD."""

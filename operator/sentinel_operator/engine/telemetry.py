@@ -26,10 +26,8 @@ class NodeTelemetries:
     taken in, and seen by the passes that come anyway, or by one a minute.
     """
 
-    def __init__(
-        self, *, pods: ObjectCache, wake: Callable[[Owner], None], later: Callable[[Owner, float], None]
-    ) -> None:
-        self._pods, self._wake, self._later = pods, wake, later
+    def __init__(self, *, pods: ObjectCache, wake: Callable[[Owner, float], None]) -> None:
+        self._pods, self._wake = pods, wake
         self._known: dict[str, NodeTelemetryStatus] = {}
         self._judged: dict[str, object] = {}
 
@@ -46,12 +44,9 @@ class NodeTelemetries:
         after = _parsed(raw) if raw is not None else None
         if after is not None:
             self._known[key.name], self._judged[key.name] = after, judged(after)
-        wake_now = self._judged.get(key.name) != seen_before
+        after_seconds = 0.0 if self._judged.get(key.name) != seen_before else BUSY_SECONDS
         for owner in {owner for each in _pods(before) | _pods(after) if (owner := self._owner(each)) is not None}:
-            if wake_now:
-                self._wake(owner)
-            else:
-                self._later(owner, BUSY_SECONDS)
+            self._wake(owner, after_seconds)
 
     def _owner(self, pod: PodName) -> Owner | None:
         raw = self._pods.get(Key(*pod))

@@ -19,13 +19,13 @@ class Scene:
             pods.put({"kind": "Pod", "metadata": metadata})
         self.woken: list[str] = []
         self.later: list[tuple[str, float]] = []
-        self.telemetries = NodeTelemetries(pods=pods, wake=self._wake, later=self._later)
+        self.telemetries = NodeTelemetries(pods=pods, wake=self._wake)
 
-    def _wake(self, owner: Owner) -> None:
-        self.woken.append(owner.name)
-
-    def _later(self, owner: Owner, seconds: float) -> None:
-        self.later.append((owner.name, seconds))
+    def _wake(self, owner: Owner, seconds: float) -> None:
+        if seconds:
+            self.later.append((owner.name, seconds))
+        else:
+            self.woken.append(owner.name)
 
     def tell(self, *pods: str, **more: Any) -> Scene:
         on = [{"namespace": "team-a", "name": pod} for pod in pods]
