@@ -28,6 +28,7 @@ from sentinel_operator.hooks.admission import path_of
 from sentinel_workloads.model_server.observe.metrics import Metrics as ServerMetrics
 from tests.integration.crds.client import Client, Kubectl, collection
 from tests.integration.crds.conftest import ROOT
+from tests.support.exposed import exposed
 
 pytestmark = pytest.mark.integration
 
@@ -312,15 +313,6 @@ def test_while_the_webhook_is_down_specs_are_safe_and_the_rest_goes_on(ground: C
 
 
 # ------------------------------------------------------------------------------------------------ monitoring
-
-
-def exposed() -> set[str]:
-    """Gives the names under which the operator and the model server really expose something."""
-    server = ServerMetrics(ServingConfig(name="a", namespace="b", revision="c"))
-    texts = (Metrics().render().decode(), server.exposition("text/plain")[0].decode())
-    families = [family for text in texts for family in text_string_to_metric_families(text)]
-    suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
-    return {family.name + suffix for family in families for suffix in suffixes.get(family.type, ("",))}
 
 
 def rules(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:

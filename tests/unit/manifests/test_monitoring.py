@@ -19,7 +19,7 @@ from sentinel_agent.gpu.throttle import reasons
 from sentinel_agent.ledger import Totals
 from sentinel_agent.observed import Picture
 from sentinel_operator.api.serving import ServingConfig
-from sentinel_operator.engine.metrics import Metrics
+from tests.support.exposed import exposed
 from sentinel_workloads.model_server.observe.metrics import Metrics as ServerMetrics
 
 MANIFESTS = Path(__file__).parents[3] / "manifests"
@@ -29,20 +29,11 @@ _INTERVAL = {"$__rate_interval": "5m", "$node": ".*", "$namespace": ".*", "$mode
 
 
 @pytest.fixture(scope="module")
-def exposed() -> set[str]:
+def known() -> set[str]:
     """Every name under which the operator, the model server and the agent expose something."""
-    server = ServerMetrics(ServingConfig(name="a", namespace="b", revision="c"))
-    texts = (Metrics().render().decode(), server.exposition("text/plain")[0].decode())
-    families = [family for text in texts for family in text_string_to_metric_families(text)]
-    suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
-    names = {family.name + suffix for family in families for suffix in suffixes.get(family.type, ("",))}
-    picture = Picture(
-        library=Library(state="Working"),
-        gpus=(),
-        overall=Overall(status="True", reason="GPUsHealthy", message=""),
-        totals=Totals(),
-    )
-    return names | {family.name for each in (node, dcgm) for family in each.families(picture, "n1")}
+    overall = Overall(status="True", reason="GPUsHealthy", message="")
+    picture = Picture(library=Library(state="Working"), gpus=(), overall=overall, totals=Totals())
+    return exposed() | {family.name for each in (node, dcgm) for family in each.families(picture, "n1")}
 
 
 def asked(query: str) -> set[str]:
@@ -54,24 +45,24 @@ def asked(query: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_a_dashboard_asks_for_what_is_exposed(path: Path, exposed: set[str]) -> None:
+def test_a_dashboard_asks_for_what_is_exposed(path: Path, known: set[str]) -> None:
     board: dict[str, Any] = json.loads(path.read_text())
     queries = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
     assert len(queries) > 10
     for query in queries:
         assert asked(query), query
-        assert asked(query) <= exposed, query
+        assert asked(query) <= known, query
     variables = [each["query"]["query"] for each in board["templating"]["list"] if each["type"] == "query"]
-    assert {name for each in variables for name in re.findall(r"\bsentinel_[a-z_]+", each)} <= exposed
+    assert {name for each in variables for name in re.findall(r"\bsentinel_[a-z_]+", each)} <= known
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
     assert len({(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in board["panels"]}) == len(board["panels"])
 
 
-def test_alerts_about_gpus_ask_for_what_is_exposed(exposed: set[str]) -> None:
+def test_alerts_about_gpus_ask_for_what_is_exposed(known: set[str]) -> None:
     (group,) = yaml.safe_load(GPU_ALERTS.read_text())["spec"]["groups"]
     assert len(group["rules"]) > 5
     for rule in group["rules"]:
-        assert asked(rule["expr"]) <= exposed, rule["alert"]
+        assert asked(rule["expr"]) <= known, rule["alert"]
         assert asked(rule["expr"])
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert {"summary", "description"} <= rule["annotations"].keys()
@@ -86,7 +77,7 @@ def test_the_alert_about_slowing_down_is_about_the_hardwares_own_reasons() -> No
     assert any(each.startswith("Hw") for each in every)
 
 
-def test_the_six_metrics_of_the_official_dashboard_are_there_as_far_as_nvml_tells(exposed: set[str]) -> None:
+def test_the_six_metrics_of_the_official_dashboard_are_there_as_far_as_nvml_tells(known: set[str]) -> None:
     told = {"GPU_TEMP", "POWER_USAGE", "SM_CLOCK", "GPU_UTIL", "FB_USED"}
-    assert {f"DCGM_FI_DEV_{name}" for name in told} <= exposed
-    assert "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE" not in exposed, "NVML does not tell it: better absent than wrong"
+    assert {f"DCGM_FI_DEV_{name}" for name in told} <= known
+    assert "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE" not in known, "NVML does not tell it: better absent than wrong"

@@ -1,0 +1,19 @@
+"""The metrics that the operator and the model server really expose."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from sentinel_operator.api.serving import ServingConfig
+from sentinel_operator.engine.metrics import Metrics
+from sentinel_workloads.model_server.observe.metrics import Metrics as ServerMetrics
+
+_SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
+
+
+def exposed() -> set[str]:
+    """Gives their names, as queries have them."""
+    server = ServerMetrics(ServingConfig(name="a", namespace="b", revision="c"))
+    texts = (Metrics().render().decode(), server.exposition("text/plain")[0].decode())
+    families = [family for text in texts for family in text_string_to_metric_families(text)]
+    return {family.name + suffix for family in families for suffix in _SUFFIXES.get(family.type, ("",))}
