@@ -333,6 +333,19 @@ def test_alerts_ask_for_what_is_exposed(built):
         assert {"summary", "description"} <= alert["annotations"].keys()
 
 
+def test_the_components_for_gpus_and_dashboards_are_accepted(ground: Client, kubectl: Kubectl, tmp_path: Path):
+    kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(MANIFESTS / "agent/base/namespace.yaml"))
+    names = ("agent/base", "agent/monitoring", "components/dashboards")
+    agent, *components = (os.path.relpath(MANIFESTS / name, tmp_path.resolve()) for name in names)
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [agent], "components": components}))
+    objects = list(yaml.safe_load_all(kubectl.run("kustomize", str(tmp_path))))
+    dashboards = one(objects, "ConfigMap", "sentinel-dashboards")
+    assert dashboards["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert sorted(dashboards["data"]) == ["gpus.json", "models.json"]
+    assert one(objects, "PodMonitor", "sentinel-agent")["spec"]["podMetricsEndpoints"][0]["port"] == "metrics"
+    kubectl.run("apply", "--server-side", "--dry-run=server", "--validate=strict", "-k", str(tmp_path))
+
+
 def test_what_is_scraped_is_there_to_be_scraped(built):
     objects = built["overlays/monitoring"]
     (endpoint,) = one(objects, "PodMonitor")["spec"]["podMetricsEndpoints"]

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from sentinel_agent.gpu.xid import APPLICATION
 from sentinel_faultkit import library
 from sentinel_faultkit.__main__ import main
+from sentinel_faultkit.deviceplugin.plugin import APPLICATION_XIDS
 from sentinel_faultkit.faultfile import ENVIRONMENT, FaultFile
 
 READ = """
@@ -190,3 +192,7 @@ def test_without_a_compiler_it_says_what_to_install(tmp_path: Path, monkeypatch,
     monkeypatch.delenv("CC", raising=False)
     assert main(["build"]) == 1
     assert "apt-get install gcc" in capsys.readouterr().err
+
+
+def test_the_device_plugin_and_the_agent_agree_on_what_is_a_processs_own_fault() -> None:
+    assert APPLICATION_XIDS == APPLICATION
