@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from devcluster.cluster import Cluster
 from devcluster.processes import run
-from tests.e2e.world import MODEL, Raw, World, eventually
+from tests.e2e.rollouts import BY_SERVICE, OF_MODEL, pods
+from tests.e2e.world import Raw, World, eventually
 
-OF_MODEL = f"sentinel.dev/name={MODEL}"
 OPERATOR = "sentinel-system"
 STORE = ("app.kubernetes.io/name=seaweedfs", "object-store")
 GATEWAY_PORT = 8000
@@ -68,11 +68,6 @@ def pods_of(world: World, version: str) -> list[Raw]:
     return [pod for pod in pods(world) if pod["metadata"]["labels"]["sentinel.dev/revision"] in revisions]
 
 
-def pods(world: World) -> list[Raw]:
-    """Gives the model's pods, without those that go."""
-    return [pod for pod in world.list("pods", OF_MODEL) if "deletionTimestamp" not in pod["metadata"]]
-
-
 def is_ready(pod: Raw) -> bool:
     """Tells whether a pod answers."""
     return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", ()))
@@ -86,9 +81,8 @@ def delete_ready(world: World, found: list[Raw]) -> None:
 
 def addresses(cluster: Cluster) -> tuple[str, ...]:
     """Gives the ways in which clients reach the model: by its Service, and by the gateway where there is one."""
-    by_service = (f"kept={MODEL}:8080", f"fresh={MODEL}:8080", f"rpc={MODEL}:8081")
     by_gateway = (f"kept={cluster.network.address(1)}:{GATEWAY_PORT}",) if cluster.gateway else ()
-    return (*by_service, *by_gateway)
+    return (*BY_SERVICE, *by_gateway)
 
 
 def model(world: World, cluster: Cluster, *, version: str) -> Raw:

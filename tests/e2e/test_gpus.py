@@ -18,13 +18,13 @@ from demo.load import Load
 from devcluster.cluster import Cluster
 from devcluster.paths import REPOSITORY
 from sentinel_faultkit.library import NAME, build
+from tests.e2e.rollouts import BY_SERVICE, lossless, pod_names
 from tests.e2e.world import MODEL, Raw, World, condition, eventually
 
 pytestmark = pytest.mark.xdist_group("apart")
 AGENT, FAULTKIT = "sentinel-agent", "sentinel-faultkit"
 LIBRARY = "/opt/nvml"
 FAULT_FILE = "/run/sentinel-faultkit/gpus.ini"
-CLIENTS = (f"kept={MODEL}:8080", f"fresh={MODEL}:8080", f"rpc={MODEL}:8081")
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_fatal_xid_is_seen_everywhere_and_its_pod_moves_without_a_failed_reque
     raw["spec"]["runtime"]["gpu"] = {"count": 1}
     world.apply(raw)
     world.await_ready()
-    load = Load(world.cluster, world.namespace, MODEL, CLIENTS)
+    load = Load(world.cluster, world.namespace, MODEL, BY_SERVICE)
     load.start()
     before = load.tally()
     told = eventually(lambda: _gpus(world, 2), within=60, otherwise=lambda: world.explain(MODEL))
@@ -94,14 +94,12 @@ def test_a_fatal_xid_is_seen_everywhere_and_its_pod_moves_without_a_failed_reque
     event = eventually(lambda: _event(world), within=30, otherwise=lambda: world.explain(MODEL))
     assert f"GPU {struck['uuid']} of node {struck['node']}: FatalXid (Xid 79)" in event["note"]
 
-    eventually(lambda: struck["pod"] not in _pods(world), within=120, otherwise=lambda: world.explain(MODEL))
+    eventually(lambda: struck["pod"] not in pod_names(world), within=120, otherwise=lambda: world.explain(MODEL))
     world.await_ready(within=120)
     after = eventually(lambda: _gpus(world, 2), within=60, otherwise=lambda: world.explain(MODEL))
     assert struck["uuid"] not in {each["uuid"] for each in after}
     assert condition(world.get("sentrymodel", MODEL), "GPUHealthy")["status"] == "True"
-    during = load.tally().since(before)
-    assert during.failures == ()
-    assert during.failed == 0
+    lossless(load, before)
 
 
 def _allocatable(world: World) -> int:
@@ -136,8 +134,3 @@ def _failed(world: World, struck: Raw) -> dict[str, Any] | None:
 def _event(world: World) -> Raw | None:
     text = world.kubectl("get", "events.events.k8s.io", "-o", "json")
     return next((each for each in json.loads(text)["items"] if each.get("reason") == "GPUFailed"), None)
-
-
-def _pods(world: World) -> set[str]:
-    found = world.list("pods", f"sentinel.dev/name={MODEL}")
-    return {each["metadata"]["name"] for each in found if not each["metadata"].get("deletionTimestamp")}

@@ -27,10 +27,10 @@ from tests.e2e.faults import (
     model,
     node_of,
     node_without_store,
-    pods,
     pods_of,
     version_of,
 )
+from tests.e2e.rollouts import pods
 from tests.e2e.world import MODEL, World, eventually
 
 pytestmark = [

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from demo.load import Load, Tally
+from demo.load import Load
+from tests.e2e.rollouts import delivered, lossless, replicas, rollout, under_requests
 from tests.e2e.world import MODEL, Raw, World, condition, eventually
 
-CLIENTS = (f"kept={MODEL}:8080", f"fresh={MODEL}:8080", f"rpc={MODEL}:8081")
 QUICK: Raw = {"interval": "2s", "count": 3}
 ANALYSIS: Raw = {
     "minSamples": 20,
@@ -26,31 +25,27 @@ CANARY: Raw = {"strategy": "Canary", "canary": {"steps": [{"setWeight": 50}, {"a
 @pytest.fixture
 def load(world: World) -> Iterator[Load]:
     """Gives a client of a model that serves with two pods and is delivered as a canary."""
-    world.apply(_model(world, CANARY, version="1.0.0"))
-    world.await_ready()
-    load = Load(world.cluster, world.namespace, MODEL, CLIENTS)
-    load.start()
-    yield load
-    load.stop()
+    with under_requests(world, delivered(world, CANARY, version="1.0.0")) as load:
+        yield load
 
 
 def test_a_good_canary_is_promoted_by_what_it_does(world: World, load: Load) -> None:
     before = load.tally()
-    world.apply(_model(world, CANARY, version="1.1.0"))
-    eventually(lambda: _rollout(world).get("step") == 1, within=90, otherwise=lambda: world.explain(MODEL))
+    world.apply(delivered(world, CANARY, version="1.1.0"))
+    eventually(lambda: rollout(world).get("step") == 1, within=90, otherwise=lambda: world.explain(MODEL))
     shared = world.get("service", MODEL)["spec"]["selector"]
     assert "sentinel.dev/revision" not in shared, "both revisions answer"
     promoted = world.await_ready(within=180)
     assert promoted["status"]["stable"]["version"] == "1.1.0"
     assert _verdict(promoted, "1.1.0") == "Promoted"
     load.await_only("1.1.0")
-    during = _lossless(load, before)
+    during = lossless(load, before)
     assert set(during.versions) == {"1.0.0", "1.1.0"}
-    eventually(lambda: _replicas(world) == {"1.1.0": 2}, within=120, otherwise=lambda: str(_replicas(world)))
+    eventually(lambda: replicas(world) == {"1.1.0": 2}, within=120, otherwise=lambda: str(replicas(world)))
 
 
 def test_a_canary_that_does_worse_is_taken_back_and_stays_away(world: World, load: Load) -> None:
-    before, bad = load.tally(), _never_sure(_model(world, CANARY, version="1.0.0"))
+    before, bad = load.tally(), _never_sure(delivered(world, CANARY, version="1.0.0"))
     world.apply(bad)
     rejected = world.await_ready(status="False", reason="RevisionRejected", within=180)
     assert "uncertain" in condition(rejected, "Ready")["message"]
@@ -58,20 +53,20 @@ def test_a_canary_that_does_worse_is_taken_back_and_stays_away(world: World, loa
     assert rejected["status"]["stable"]["version"] == "1.0.0"
     assert _verdict(rejected, "unsure") == "Rejected"
     load.await_only("1.0.0")
-    eventually(lambda: _replicas(world) == {"1.0.0": 2}, within=120, otherwise=lambda: str(_replicas(world)))
+    eventually(lambda: replicas(world) == {"1.0.0": 2}, within=120, otherwise=lambda: str(replicas(world)))
 
-    world.apply(_model(world, CANARY, version="1.0.0"))
+    world.apply(delivered(world, CANARY, version="1.0.0"))
     world.await_ready()
     world.apply(bad)
     world.await_ready(status="False", reason="RevisionRejected")
-    assert _replicas(world) == {"1.0.0": 2}, "what was rejected gets no pod again"
-    assert set(_lossless(load, before).versions) == {"1.0.0", "unsure"}
+    assert replicas(world) == {"1.0.0": 2}, "what was rejected gets no pod again"
+    assert set(lossless(load, before).versions) == {"1.0.0", "unsure"}
 
 
 def test_blue_green_switches_at_once_when_a_person_says_so(world: World, load: Load) -> None:
     blue_green = {"strategy": "BlueGreen", "blueGreen": {"autoPromote": False, "scaleDownDelay": "5s"}}
     before = load.tally()
-    world.apply(_model(world, blue_green, version="1.1.0"))
+    world.apply(delivered(world, blue_green, version="1.1.0"))
     waiting = world.await_ready(status="False", reason="Paused")
     preview = world.get("service", f"{MODEL}-preview")["spec"]["selector"]["sentinel.dev/revision"]
     told = waiting["status"]["rollout"]
@@ -79,16 +74,10 @@ def test_blue_green_switches_at_once_when_a_person_says_so(world: World, load: L
     assert set(load.tally().since(before).versions) == {"1.0.0"}
 
     word = {"revision": told["candidate"], "attempt": told["attempt"], "step": told["step"]}
-    world.apply(_model(world, {**blue_green, "promote": word}, version="1.1.0"))
+    world.apply(delivered(world, {**blue_green, "promote": word}, version="1.1.0"))
     assert world.await_ready()["status"]["stable"]["version"] == "1.1.0"
     load.await_only("1.1.0")
-    _lossless(load, before)
-
-
-def _model(world: World, rollout: Raw, *, version: str) -> Raw:
-    raw = world.model(version=version, replicas=2)
-    raw["spec"]["rollout"] = rollout
-    return raw
+    lossless(load, before)
 
 
 def _never_sure(raw: Raw) -> Raw:
@@ -98,23 +87,5 @@ def _never_sure(raw: Raw) -> Raw:
     return raw
 
 
-def _lossless(load: Load, before: Tally) -> Tally:
-    during = load.tally().since(before)
-    assert during.failures == ()
-    assert during.failed == 0
-    return during
-
-
-def _rollout(world: World) -> dict[str, Any]:
-    found: dict[str, Any] = world.get("sentrymodel", MODEL)["status"].get("rollout", {})
-    return found
-
-
 def _verdict(model: Raw, version: str) -> str:
     return str(next(each["verdict"] for each in model["status"]["revisions"] if each["version"] == version))
-
-
-def _replicas(world: World) -> dict[str, int]:
-    found = world.list("deployments", f"sentinel.dev/name={MODEL}")
-    asked = {each["metadata"]["annotations"]["sentinel.dev/version"]: each["spec"]["replicas"] for each in found}
-    return {version: replicas for version, replicas in asked.items() if replicas}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from demo.load import Load, Tally
+from demo.load import Load
 from devcluster.cluster import Cluster
 from tests.e2e.faults import (
     STORE,
@@ -24,6 +23,7 @@ from tests.e2e.faults import (
     pods_of,
     version_of,
 )
+from tests.e2e.rollouts import lossless, replicas, rollout
 from tests.e2e.world import MODEL, Raw, World, eventually
 
 pytestmark = [
@@ -171,25 +171,7 @@ def await_pause(world: World, step: int) -> None:
     )
 
 
-def rollout(world: World) -> dict[str, Any]:
-    found: dict[str, Any] = world.get("sentrymodel", MODEL)["status"].get("rollout", {})
-    return found
-
-
 def shares(world: World) -> list[int]:
     """Gives the candidate's weight as it is wanted and as it is."""
     told = rollout(world)
     return [told.get("weightWanted", 0), told.get("weight", 0)]
-
-
-def replicas(world: World) -> dict[str, int]:
-    found = world.list("deployments", f"sentinel.dev/name={MODEL}")
-    asked = {each["metadata"]["annotations"]["sentinel.dev/version"]: each["spec"]["replicas"] for each in found}
-    return {version: number for version, number in asked.items() if number}
-
-
-def lossless(load: Load, before: Tally) -> Tally:
-    during = load.tally().since(before)
-    assert during.failures == ()
-    assert during.failed == 0
-    return during
