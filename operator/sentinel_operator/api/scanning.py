@@ -1,8 +1,8 @@
 """The file that the operator writes for the pods of a ScanJob, what those leave behind, and how they end.
 
-`scan.json` lies in the ScanJob's immutable ConfigMap. Three pods read it, one after another: *plan* lists the source and
-cuts it into shards, *shard* judges the documents of one, *report* puts the results together and signs. What they leave
-lies below `root` in the output store:
+`scan.json` lies in the ScanJob's immutable ConfigMap. Three pods read it, one after another: *plan* lists the source
+and cuts it into shards, *shard* judges the documents of one, *report* puts the results together and signs. What they
+leave lies below `root` in the output store:
 
     plan/manifest.jsonl                 an ObjectLine an object, in byte order of the keys
     plan/shard-00000.jsonl              the Work of a shard
