@@ -13,10 +13,10 @@ from sentinel_workloads.fetch.failures import ChangedError, Failure, TransientEr
 from sentinel_workloads.fetch.handover import Handover, remove
 from sentinel_workloads.fetch.local import LocalSource
 from sentinel_workloads.fetch.retry import Patience, persistently
-from sentinel_workloads.fetch.signature.authority import MAX_BUNDLE_BYTES
 from sentinel_workloads.fetch.source import Source
 from sentinel_workloads.fetch.transfer import Allowance, bring, bring_all
 from sentinel_workloads.fetch.verify import Copy
+from sentinel_workloads.signature.bundle import MAX_BUNDLE_BYTES
 
 log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 5.0
