@@ -35,7 +35,7 @@ class IdentityPolicy:
     def verify(self, cert: x509.Certificate) -> None:
         """Sets `matched` to the subject that matched, or raises VerificationError."""
         self.matched = ""
-        issuers, subjects = _issuers(cert), _subjects(cert)
+        issuers, subjects = _issuers(cert), subjects_of(cert)
         for issuer_rule, subject_rule in self._rules:
             # Old and new form of the issuer must not contradict each other.
             if not issuers or not all(_fits(issuer_rule, issuer) for issuer in issuers):
@@ -71,7 +71,8 @@ def _issuers(cert: x509.Certificate) -> list[str]:
     return issuers
 
 
-def _subjects(cert: x509.Certificate) -> list[str]:
+def subjects_of(cert: x509.Certificate) -> list[str]:
+    """The identities that a certificate states, as its subject's alternative names."""
     names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     subjects = [*names.get_values_for_type(x509.RFC822Name), *names.get_values_for_type(x509.UniformResourceIdentifier)]
     others = names.get_values_for_type(x509.OtherName)
