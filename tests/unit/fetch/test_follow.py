@@ -16,10 +16,10 @@ from sentinel_operator.api.serving import (
     ObjectStoreAccess,
     ServingConfig,
 )
-from sentinel_workloads.fetch.failures import Failure
 from sentinel_workloads.fetch.follow.home import Home
 from sentinel_workloads.fetch.follow.wanted import wanted_of
 from sentinel_workloads.fetch.follow.watch import FIRST_WAIT, LONGEST_WAIT, wait_after
+from sentinel_workloads.objectstore.failures import Failure
 
 
 def a_revision(name: str = "r1", **more: object) -> RevisionConfig:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sentinel_operator.api.serving import ExitCode, Termination, Verification
 from sentinel_workloads.fetch import report
-from sentinel_workloads.fetch.failures import Failure
+from sentinel_workloads.objectstore.failures import Failure
 
 
 def test_a_failure_has_reason_field_and_message() -> None:

@@ -19,8 +19,8 @@ from typing import Any
 from sentinel_operator.api.serving import CONFIG_DIR, FETCH_FILE, MODEL_DIR, ExitCode, Termination
 from sentinel_workloads.fetch import report
 from sentinel_workloads.fetch.config import load_config
-from sentinel_workloads.fetch.failures import Failure
 from sentinel_workloads.fetch.run import fetch
+from sentinel_workloads.objectstore.failures import Failure
 
 log = logging.getLogger("sentinel_workloads.fetch")
 FOLLOW = "follow"

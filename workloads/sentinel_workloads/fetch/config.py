@@ -17,7 +17,7 @@ from sentinel_operator.api.serving import (
     KeyAuthority,
     KeylessAuthority,
 )
-from sentinel_workloads.fetch.failures import Failure
+from sentinel_workloads.objectstore.failures import Failure
 
 SCHEMES = ("s3", "https", "file")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

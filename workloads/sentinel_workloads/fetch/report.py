@@ -12,7 +12,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from sentinel_operator.api.serving import Termination, Verification
-from sentinel_workloads.fetch.failures import Failure
+from sentinel_workloads.objectstore.failures import Failure
 
 MAX_BYTES = 4096
 TERMINATION_LOG = "/dev/termination-log"

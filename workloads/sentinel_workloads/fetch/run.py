@@ -11,11 +11,11 @@ from sentinel_operator.api.serving import ExitCode, FetchConfig, Verification
 from sentinel_workloads.fetch.bring import bring_artifact, bring_from
 from sentinel_workloads.fetch.cache import Cache
 from sentinel_workloads.fetch.config import fingerprint
-from sentinel_workloads.fetch.failures import Failure
 from sentinel_workloads.fetch.handover import Handover
 from sentinel_workloads.fetch.signature.authority import Judge, load_judges
 from sentinel_workloads.fetch.source import single_name
 from sentinel_workloads.fetch.verify import Copy, verify_copy
+from sentinel_workloads.objectstore.failures import Failure
 
 log = logging.getLogger(__name__)
 POISONED = {ExitCode.DigestMismatch, ExitCode.InvalidConfig, ExitCode.ArtifactTooLarge, ExitCode.NotFound}

@@ -14,7 +14,7 @@ from sentinel_operator.api.serving import (
     KeyAuthority,
     KeylessAuthority,
 )
-from sentinel_workloads.fetch.failures import Failure
+from sentinel_workloads.objectstore.failures import Failure
 from sentinel_workloads.signature.bundle import MAX_BUNDLE_BYTES, RejectedError, material_of
 
 FIELD = "spec.model.verify.authorities"

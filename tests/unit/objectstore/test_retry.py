@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel_operator.api.serving import ExitCode, Retry
-from sentinel_workloads.fetch.failures import Failure, TransientError
-from sentinel_workloads.fetch.retry import Patience, persistently
+from sentinel_workloads.objectstore.failures import Failure, TransientError
+from sentinel_workloads.objectstore.retry import Patience, persistently
 
 FAULT = TransientError("connection refused", field="spec.x")
 

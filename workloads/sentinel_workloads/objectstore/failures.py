@@ -1,14 +1,14 @@
-"""How a fetch ends early: for good (Failure), perhaps only for now (TransientError), or because the source moved."""
+"""How work on a store ends early: for good (Failure), for now (TransientError), or because what it read has moved."""
 
 from __future__ import annotations
 
-from sentinel_operator.api.serving import ExitCode
+from enum import IntEnum
 
 
 class Failure(Exception):  # noqa: N818 - it is the outcome that the container reports, not a fault of the code
     """Nothing more can be done here: the container exits with `code` and names the `field` that the user looks at."""
 
-    def __init__(self, code: ExitCode, field: str, message: str) -> None:
+    def __init__(self, code: IntEnum, field: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.field = field

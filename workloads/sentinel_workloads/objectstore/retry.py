@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from sentinel_operator.api.serving import ExitCode, Retry
-from sentinel_workloads.fetch.failures import Failure, TransientError
+from sentinel_workloads.objectstore.failures import Failure, TransientError
 
 log = logging.getLogger(__name__)
 _RANDOM = random.SystemRandom()

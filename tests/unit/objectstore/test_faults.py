@@ -6,8 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sentinel_operator.api.serving import ExitCode
-from sentinel_workloads.fetch.failures import ChangedError, Failure, TransientError
-from sentinel_workloads.fetch.s3_faults import meaning_of
+from sentinel_workloads.objectstore.failures import ChangedError, Failure, TransientError
+from sentinel_workloads.objectstore.faults import meaning_of
 
 STORE = "spec.model.source.objectStore"
 
@@ -38,7 +38,7 @@ def an_answer(status: int, code: str) -> ClientError:
     ],
 )
 def test_an_answer_for_good_names_what_to_look_at(status: int, code: str, meaning: ExitCode, field: str) -> None:
-    failure = meaning_of(an_answer(status, code), where="s3://b/k at AWS")
+    failure = meaning_of(an_answer(status, code), where="s3://b/k at AWS", field=STORE)
     assert isinstance(failure, Failure)
     assert (failure.code, failure.field) == (meaning, f"{STORE}.{field}")
     assert code in failure.message
@@ -58,9 +58,9 @@ def test_an_answer_for_good_names_what_to_look_at(status: int, code: str, meanin
     ],
 )
 def test_an_answer_that_may_pass_is_transient(status: int, code: str) -> None:
-    assert isinstance(meaning_of(an_answer(status, code), where="s3://b/k"), TransientError)
+    assert isinstance(meaning_of(an_answer(status, code), where="s3://b/k", field=STORE), TransientError)
 
 
 @pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (416, "InvalidRange"), (412, "412")])
 def test_another_version_is_a_change(status: int, code: str) -> None:
-    assert isinstance(meaning_of(an_answer(status, code), where="s3://b/k"), ChangedError)
+    assert isinstance(meaning_of(an_answer(status, code), where="s3://b/k", field=STORE), ChangedError)
