@@ -25,6 +25,8 @@ class Images(Model):
     """Absent: the image of the operator's own release."""
     model_server: Annotated[ImageName, late_default()] = "sentinel.dev/model-server:dev"
     """Absent: the image of the operator's own release."""
+    scan: Annotated[ImageName, late_default()] = "sentinel.dev/scan:dev"
+    """Absent: the image of the operator's own release."""
 
 
 Slots = Annotated[int, Field(ge=0, le=10_000)]
@@ -50,6 +52,16 @@ class ChangeBudget(Model):
     the name of the resource."""
 
 
+class Prices(Model):
+    """What pods cost by what they request, so that a ScanJob can tell what its documents cost."""
+
+    cpu_hour: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+    """Of one CPU for an hour."""
+    memory_gib_hour: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+    """Of 1Gi of memory for an hour."""
+    currency: Annotated[str, Field(min_length=1, max_length=16)] = "USD"
+
+
 class SentinelConfigSpec(Model):
     """The operator's settings; a change applies without a restart."""
 
@@ -57,6 +69,8 @@ class SentinelConfigSpec(Model):
     """Name of this cluster among others."""
     images: Images = Images()
     change_budget: ChangeBudget = ChangeBudget()
+    prices: Prices | None = None
+    """Absent: nothing is said of costs."""
     operator_namespace: NamespaceName = "sentinel-system"
     """Namespace whose pods the children's NetworkPolicies admit to the metrics port."""
     monitoring_namespace: NamespaceName = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sentinel_operator.api.kinds import Column, Kind
-from sentinel_operator.api.rules import VALIDATIONS
+from sentinel_operator.api.rules import VALIDATIONS, fixed
 from sentinel_operator.crdgen.repetition import told_once
 from sentinel_operator.crdgen.schema import Schema, SchemaError, structural, without_defaults
 from sentinel_operator.crdgen.structure import problems, unbounded
@@ -53,7 +53,8 @@ def definition(kind: Kind) -> dict[str, Any]:
 
 
 def _object_schema(kind: Kind) -> Schema:
-    spec, status = told_once(structural(kind.spec), "spec"), without_defaults(structural(kind.status))
+    spec = _with_what_is_fixed(told_once(structural(kind.spec), "spec"), kind)
+    status = without_defaults(structural(kind.status))
     # kstatus: an object that nobody has looked at is in progress, not ready.
     status["default"] = {"observedGeneration": -1}
     root: Schema = {
@@ -75,6 +76,17 @@ def _object_schema(kind: Kind) -> Schema:
     if kind.rules:
         root[VALIDATIONS] = [rule.as_schema() for rule in kind.rules]
     return root
+
+
+def _with_what_is_fixed(spec: Schema, kind: Kind) -> Schema:
+    if kind.changeable is None:
+        return spec
+    stay = [
+        fixed(member, always_set=member in spec.get("required", ()) or "default" in field)
+        for member, field in spec["properties"].items()
+        if member not in kind.changeable
+    ]
+    return {**spec, VALIDATIONS: [*spec.get(VALIDATIONS, ()), *stay]}
 
 
 def _column(column: Column) -> dict[str, Any]:

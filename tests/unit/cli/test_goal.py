@@ -62,7 +62,7 @@ def test_a_kind_has_the_names_that_kubectl_knows(text: str) -> None:
 
 
 def test_selections() -> None:
-    assert [kind.kind for kind in selection(None)[0]] == ["SentryModel", "SentinelConfig", "NodeTelemetry"]
+    assert [kind.kind for kind in selection(None)[0]] == ["SentryModel", "ScanJob", "SentinelConfig", "NodeTelemetry"]
     assert selection("sm")[1] == ""
     assert (selection("sm/fraud")[0][0].kind, selection("sm/fraud")[1]) == ("SentryModel", "fraud")
     assert target("sm/fraud").label == "sentrymodel/fraud"
