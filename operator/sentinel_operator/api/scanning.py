@@ -6,6 +6,7 @@ leave lies below `root` in the output store:
 
     plan/manifest.jsonl                 an ObjectLine an object, in byte order of the keys
     plan/shard-00000.jsonl              the Work of a shard
+    plan/plan.json                      the digests of the above, written last: what it names is whole
     shards/00000/part-000000.jsonl.gz   the ResultLines of a batch; a Footer is the last line
     report/…                            report.json, report.html, bom.cdx.json, statement.sigstore.json, clean.jsonl
 """
@@ -125,7 +126,8 @@ class ScanConfig(Model):
     """Told of the end by a POST of the ReportOutcome."""
     price_per_hour: float = 0.0
     """What a pod of this job costs an hour, where it is known: for the cost per 1,000 documents."""
-    retry: Retry = Retry()
+    retry: Retry = Retry(deadline_seconds=600)
+    """A store that is away for less than that costs time and nothing else."""
 
 
 class ObjectLine(Model):
@@ -139,6 +141,20 @@ class ObjectLine(Model):
     format: Format | Literal["unknown"] = "unknown"
     sha256: str = ""
     """Hex, of the whole object; known once it was read."""
+
+
+class CleanLine(Model):
+    """An object of which something may be trained on: a line of clean.jsonl."""
+
+    object: str
+    uri: str
+    size: int
+    sha256: str
+    """Hex: an object with another one is not what was scanned."""
+    documents: int
+    """How many it has."""
+    excluded_rows: tuple[int, ...] = ()
+    """Which of them, counted from 0, are not allowed."""
 
 
 class Work(Model):
@@ -178,7 +194,8 @@ class ResultLine(Model):
 
     object: str
     row: int = 0
-    """Position within the object, from 0; in a part of jsonl the byte at which the line begins."""
+    """Position within the object, from 0; in a part of jsonl the byte at which the line begins. Negative: no document,
+    but what of the object lies from position -1 - row on, as a whole; it could not be read (verdict Error)."""
     id: str = ""
     digest: str
     """sha256:… of the text exactly as extracted; of the raw bytes where no text could be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
@@ -24,7 +24,6 @@ async def s3_client(
     retry: Retry,
     connections: int,
     credentials: Mapping[str, str] | None = None,
-    checksums: Literal["when_required", "when_supported"] = "when_required",
 ) -> AsyncIterator[Any]:
     """A client of the place. Retries are ours, so it makes none. `credentials` are the client's keyword arguments;
     without them it looks where AWS' clients look, except at the node that it happens to run on."""
@@ -39,7 +38,7 @@ async def s3_client(
         max_pool_connections=connections,
         signature_version=UNSIGNED if access.anonymous else None,
         s3={"addressing_style": "path" if access.endpoint else "auto"},
-        response_checksum_validation=checksums,
+        response_checksum_validation="when_required",  # who wants a checksum asks for it with the request
     )
     session = get_session()
     session.get_component("credential_provider").remove("iam-role")

@@ -15,12 +15,20 @@ class Failure(Exception):  # noqa: N818 - it is the outcome that the container r
         self.message = message
 
 
+class MissingError(Failure):
+    """There is no such object."""
+
+
 class TransientError(Exception):
     """A fault of the storage or the network that may pass: worth another attempt."""
 
     def __init__(self, message: str, *, field: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+class CorruptError(TransientError):
+    """The bytes that came are not those of the store's own checksum: all of them are to be thrown away."""
 
 
 class ChangedError(Exception):

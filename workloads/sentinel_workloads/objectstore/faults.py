@@ -10,7 +10,7 @@ import aiohttp
 from botocore import exceptions
 
 from sentinel_operator.api.serving import ExitCode
-from sentinel_workloads.objectstore.failures import ChangedError, Failure, TransientError
+from sentinel_workloads.objectstore.failures import ChangedError, CorruptError, Failure, MissingError, TransientError
 from sentinel_workloads.objectstore.place import Place
 
 DIRECTORY_HINT = " (the address of a directory ends with /)"
@@ -58,7 +58,7 @@ def translated(place: Place, *, key: str = "") -> Iterator[None]:
         hint = DIRECTORY_HINT if not place.uri.endswith("/") else ""
         raise meaning_of(error, where=where, field=place.field, hint=hint) from error
     except exceptions.FlexibleChecksumError as error:
-        raise TransientError(f"{where}: {error}", field=f"{place.field}.uri") from error
+        raise CorruptError(f"{where}: {error}", field=f"{place.field}.uri") from error
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
         message = f"no complete credentials for {where}: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must both be set"
         raise Failure(ExitCode.AccessDenied, f"{place.field}.credentialsSecretRef", message) from error
@@ -88,7 +88,8 @@ def meaning_of(error: exceptions.ClientError, *, where: str, field: str, hint: s
     if code in OTHER_REGION:
         return Failure(ExitCode.InvalidConfig, f"{field}.region", f"{said}: the bucket lies in another region")
     if code in MISSING or (status == 404 and code not in DENIED):
-        return Failure(ExitCode.NotFound, f"{field}.uri", said + (hint if code == "NoSuchKey" else ""))
+        kind = Failure if code == "NoSuchBucket" else MissingError
+        return kind(ExitCode.NotFound, f"{field}.uri", said + (hint if code == "NoSuchKey" else ""))
     if code in DENIED or status in {401, 403}:
         return Failure(ExitCode.AccessDenied, f"{field}.credentialsSecretRef", said)
     return Failure(ExitCode.InvalidConfig, f"{field}.uri", said)
