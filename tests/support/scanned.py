@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sentinel_operator.api.scanning import Counts, Thresholds
+from typing import Any
+
+from sentinel_operator.api.scanning import Counts, ResultLine, Thresholds
 from sentinel_workloads.scan.attest.statement import (
     DATASET,
     DetectorPart,
@@ -14,6 +16,8 @@ from sentinel_workloads.scan.attest.statement import (
     Statement,
     subject,
 )
+from sentinel_workloads.scan.report.document import Attested, Report
+from sentinel_workloads.scan.report.summary import Summary
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -41,4 +45,39 @@ def a_statement() -> Statement:
             started_at="2026-01-01T00:00:00Z",
             finished_at="2026-01-01T00:01:00Z",
         ),
+    )
+
+
+def a_result(**fields: Any) -> ResultLine:
+    """The verdict on one document."""
+    return ResultLine(**{"object": "a.txt", "digest": DIGEST, "verdict": "Clean", "risk": 10, **fields})
+
+
+def a_report(
+    *lines: ResultLine,
+    name: str = "corpus",
+    uri: str = "s3://data/corpus/",
+    requested_by: str = "",
+    detector: str = DIGEST,
+) -> Report:
+    """The report of a scan with these results."""
+    summary = Summary()
+    for line in lines:
+        summary.add(line)
+    predicate = a_statement().predicate
+    return Report(
+        job=predicate.job.model_copy(update={"name": name, "requested_by": requested_by}),
+        source=predicate.source.model_copy(update={"uri": uri}),
+        verdict="Quarantined" if summary.verdicts["Quarantined"] else "Clean",
+        counts=summary.counts(read_bytes=0),
+        policy=predicate.policy,
+        detector=DetectorPart(digest=detector),
+        started_at=predicate.started_at,
+        finished_at=predicate.finished_at,
+        attested=Attested(merkle_root=DIGEST, lines_digest=DIGEST, dataset_digest=DIGEST),
+        histogram=tuple(summary.histogram),
+        classes=summary.classes(),
+        rules=summary.rules(),
+        objects=summary.objects.sorted(),
+        worst=summary.worst.sorted(),
     )
