@@ -8,13 +8,14 @@ leave lies below `root` in the output store:
     plan/shard-00000.jsonl              the Work of a shard
     plan/plan.json                      the digests of the above, written last: what it names is whole
     shards/00000/part-000000.jsonl.gz   the ResultLines of a batch; a Footer is the last line
-    report/…                            report.json, report.html, bom.cdx.json, statement.sigstore.json, clean.jsonl
+    report/…                            report.json, report.html, bom.cdx.json, statement.sigstore.json, clean.jsonl;
+                                        results.jsonl.gz, leaves.bin and objects.jsonl, by which all of it is verified
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -29,6 +30,8 @@ SIGNING_DIR = "/etc/sentinel-signing"
 TOKEN_FILE = "/var/run/secrets/sigstore/token"  # noqa: S105 - a path
 """The projected token of keyless signing, with the audience `sigstore`."""
 MANIFEST, PARTS, REPORT = "plan/manifest.jsonl", "shards", "report"
+DETECTOR = "plan/detector.json"
+"""What the detector says of itself (DetectorDescription): the first shard writes it, once."""
 PREDICATE_TYPE = "https://sentinel.dev/attestations/scan/v1"
 
 Verdict = Literal["Clean", "Elevated", "Quarantined", "Error"]
@@ -102,6 +105,8 @@ class ScanConfig(Model):
     uid: str = ""
     requested_by: str = ""
     """Who created the ScanJob, as the API server verified it; stands in the statement."""
+    requested_at: str = ""
+    """When it was created: RFC 3339."""
     source: Store
     reading: Reading = Reading()
     output: Store
@@ -228,6 +233,13 @@ class Counts(Model):
     """Bytes of the source that were read."""
 
 
+class DetectorDescription(Model):
+    """What judged: rules, models, versions."""
+
+    digest: str
+    description: dict[str, Any] = Field(default_factory=dict)
+
+
 class Footer(Model):
     """The last line of a part: what it holds, and where to go on."""
 
@@ -293,6 +305,8 @@ class ReportOutcome(Model):
     """URI of the sigstore bundle."""
     identity: str = ""
     """Fingerprint of the key (`sha256:…`) or identity of the certificate that signed."""
+    untold: str = ""
+    """Why the webhook could not be told."""
 
 
 class ScanFailure(Model):
