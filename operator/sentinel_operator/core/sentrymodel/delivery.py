@@ -15,6 +15,7 @@ from sentinel_operator.core.rollout.observed import RevisionView
 from sentinel_operator.core.rollout.progress import run_key
 from sentinel_operator.core.sentrymodel.faults import Fault
 from sentinel_operator.core.sentrymodel.memory import remembered_records, remembered_state
+from sentinel_operator.core.sentrymodel.moving import spare_pods
 from sentinel_operator.core.sentrymodel.observe import DeploymentView, Observed
 from sentinel_operator.core.sentrymodel.pods import worst_fault
 from sentinel_operator.core.sentrymodel.revision import Revision
@@ -55,7 +56,8 @@ def delivery_view(observed: Observed, spec: SentryModelSpec, target: Revision | 
     serving = recovered(view).state.base or view.target
     wanted = _wanted(observed, spec, serving=serving)
     gate = observed.outside.gates.get(run_key(view, state.step))
-    return replace(view, wanted=wanted, min_available=_min_available(spec, wanted), gate=gate)
+    view = replace(view, wanted=wanted, min_available=_min_available(spec, wanted), gate=gate)
+    return replace(view, extra=spare_pods(observed, spec, view))
 
 
 def _wanted(observed: Observed, spec: SentryModelSpec, *, serving: str) -> int:

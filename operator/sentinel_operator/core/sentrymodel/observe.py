@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -96,6 +96,8 @@ class Observed:
     outside: Outside = NOTHING
     gpus: tuple[PodGpu, ...] = ()
     """Those that the pods are on, as far as their nodes tell."""
+    gpus_left: tuple[PodGpu, ...] = ()
+    """Those that pods are still on which are being deleted."""
     now: datetime
 
     def ready(self, revision: str) -> int:
@@ -150,6 +152,11 @@ def observe_pods(owner: Owner, pods: tuple[Manifest, ...], *, field_of: FieldOf)
         view = _pod(pod, field_of)
         found[view.revision].append(view)
     return {revision: tuple(views) for revision, views in found.items()}
+
+
+def ending_pods(owner: Owner, pods: tuple[Manifest, ...]) -> Iterator[Manifest]:
+    """Yields the pods of ours that are being deleted, and are not gone."""
+    return (pod for pod in pods if pod["metadata"].get("deletionTimestamp") and _kept(pod, owner))
 
 
 def snapshots(observed: Observed) -> dict[str, str]:

@@ -12,9 +12,10 @@ from sentinel_operator.core.plan import WORKLOAD_MANAGER, Apply, Delete, Failure
 from sentinel_operator.core.sentrymodel.assess import Assessment, assess
 from sentinel_operator.core.sentrymodel.desired import desired_children
 from sentinel_operator.core.sentrymodel.gates import asking
-from sentinel_operator.core.sentrymodel.gpus import gpu_events, look_again, moves
+from sentinel_operator.core.sentrymodel.gpus import gpu_events, outdated_after
 from sentinel_operator.core.sentrymodel.history import expired_objects
 from sentinel_operator.core.sentrymodel.jobs import JobView, expired_jobs
+from sentinel_operator.core.sentrymodel.moving import moves
 from sentinel_operator.core.sentrymodel.observe import Observed
 from sentinel_operator.core.sentrymodel.revision import Revision, desired_revision
 from sentinel_operator.core.sentrymodel.status import as_manifest, desired_status, undecided_status
@@ -54,21 +55,22 @@ def plan_for(observed: Observed) -> Plan:
     judged = assessment.judgement
     jobs, current = (judged.jobs, judged.current) if judged is not None else ((), ())
     spent = expired_jobs(observed.jobs, current=current)
-    leaving = moves(observed, observed.spec)
+    moved = moves(observed, observed.spec, assessment.view)
     delete = (*_unwanted(observed, children), *expired_objects(observed, assessment), *spent)
     return Plan(
         apply=_applied((*children, *jobs), observed, busy=bool(scaled or delete)),
         scale=_scale(observed, scaled),
         delete=delete,
-        evict=leaving,
+        evict=moved.leaving,
         status=told.status,
-        events=(*told.events, *gpu_events(observed, leaving)),
+        events=(*told.events, *gpu_events(observed, moved)),
         watch=_watched(observed, assessment),
         measure=judged.measuring if judged is not None else None,
         ask=asking(observed, assessment),
         requeue_after=_soonest(
             assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
-            look_again(observed, leaving),
+            moved.look_again,
+            outdated_after(observed),
         ),
         wants_slot=assessment.decision.wants_slot,
         wants_room=_unsure_of_room(assessment),
