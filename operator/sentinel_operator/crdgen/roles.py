@@ -80,6 +80,8 @@ def _cluster_rules(children: Sequence[ChildKind], kinds: Sequence[Kind]) -> list
         _grant(rights, Resource.of_kind(kind), READ)
         if not kind.declared:
             continue
+        if kind.expires:
+            _grant(rights, Resource.of_kind(kind), ("delete",))
         _grant(rights, Resource.of_kind(kind), ("patch",), subresource="status")
         # Where OwnerReferencesPermissionEnforcement is on, a controller reference needs it.
         _grant(rights, Resource.of_kind(kind), ("update",), subresource="finalizers")

@@ -9,6 +9,7 @@ from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.core.analysis.subject import Subject, Target
 from sentinel_operator.core.names import ROUTING_MANAGER, revision_name
 from sentinel_operator.core.plan import WORKLOAD_MANAGER, Apply, Delete, Failure, Manifest, ObjectRef, Plan, Scale
+from sentinel_operator.core.podreport import Watching, swaps_of
 from sentinel_operator.core.sentrymodel.assess import Assessment, assess
 from sentinel_operator.core.sentrymodel.desired import desired_children
 from sentinel_operator.core.sentrymodel.gates import asking
@@ -144,20 +145,23 @@ def _told(
     return Plan(status=as_manifest(status), events=events(observed.status, status, made))
 
 
-def _watched(observed: Observed, assessment: Assessment) -> Subject | None:
+def _watched(observed: Observed, assessment: Assessment) -> Watching | None:
     """While a revision is swapped in, the pods say how far they are; nothing else would tell."""
     state, swap = assessment.decision.state, assessment.decision.swap
     if swap is None or state.strategy != "HotSwap":
         return None
     pods = [pod for pod in observed.pods.get(swap.host, ()) if pod.ready and pod.address]
     owner = observed.owner
-    return Subject(
-        uid=owner.uid,
-        namespace=owner.namespace,
-        name=owner.name,
-        canary=swap.host,
-        stable="",
-        targets=tuple(Target(uid=each.uid, name=each.name, revision=swap.host, address=each.address) for each in pods),
+    targets = [Target(uid=each.uid, name=each.name, revision=swap.host, address=each.address) for each in pods]
+    return swaps_of(
+        Subject(
+            uid=owner.uid,
+            namespace=owner.namespace,
+            name=owner.name,
+            canary=swap.host,
+            stable="",
+            targets=tuple(targets),
+        )
     )
 
 
