@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.gpu.preference import preferring_healthy_gpus
 from sentinel_operator.core.names import Owner, revision_name
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.pods.template import identity, placement, spread
@@ -24,12 +25,20 @@ PROCESS_DIGEST_ANNOTATION = "sentinel.dev/process-digest"
 
 
 def pod_template(
-    spec: SentryModelSpec, config: SentinelConfigSpec, *, owner: Owner, revision: str, follows: str = ""
+    spec: SentryModelSpec,
+    config: SentinelConfigSpec,
+    *,
+    owner: Owner,
+    revision: str,
+    follows: str = "",
+    choosy: bool = False,
 ) -> Manifest:
     """Gives everything that makes a pod what it is; with an empty revision, everything that the revision's name is
     the hash of. `follows` names the ConfigMap by which running pods are told what to serve; that they are is no part
-    of the name, so that a strategy which needs it can be chosen without a new revision."""
+    of the name, so that a strategy which needs it can be chosen without a new revision. Nor is a preference for nodes
+    whose GPUs are well (`choosy`): it makes no other pod."""
     pod = spec.pod
+    placed = placement(pod)
     return {
         "metadata": {
             "labels": owner.labels(COMPONENT, revision=revision, extra={**(spec.labels or {}), **(pod.labels or {})}),
@@ -39,7 +48,7 @@ def pod_template(
             **_containers(spec, config, config_map=revision_name(owner.name, revision), follows=follows),
             **identity(pod, account=owner.name),
             "topologySpreadConstraints": spread(pod, selector=owner.revision_selector(revision)),
-            **placement(pod),
+            **(preferring_healthy_gpus(placed) if choosy and spec.runtime.gpu is not None else placed),
         },
     }
 

@@ -16,6 +16,7 @@ from sentinel_operator.api.sentrymodel import SentryModelSpec, SentryModelStatus
 from sentinel_operator.api.serving import Termination, Verification
 from sentinel_operator.core.conditions import parse_time
 from sentinel_operator.core.gpu.join import PodGpu
+from sentinel_operator.core.gpu.preference import prefers_healthy_gpus
 from sentinel_operator.core.names import Owner, controller_uid
 from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Manifest, ObjectRef
@@ -68,6 +69,8 @@ class DeploymentView:
     process_digest: str = ""
     follows: bool = False
     """Its pods watch a ConfigMap that tells them what to serve."""
+    choosy: bool = False
+    """Its pods prefer nodes whose GPUs are well."""
     fault: Fault | None = None
     """Why its pods cannot even be created: a quota, an admission policy."""
 
@@ -204,12 +207,17 @@ def _deployment(child: Manifest) -> DeploymentView:
         config_digest=annotations.get(CONFIG_DIGEST_ANNOTATION, ""),
         process_digest=annotations.get(PROCESS_DIGEST_ANNOTATION, ""),
         follows=any(each.get("name") == FOLLOW for each in _pod_containers(spec)),
+        choosy=prefers_healthy_gpus(_pod_spec(spec)),
         fault=_creation_fault(child),
     )
 
 
 def _pod_containers(spec: Manifest) -> list[Manifest]:
-    return ((spec.get("template") or {}).get("spec") or {}).get("containers") or []
+    return _pod_spec(spec).get("containers") or []
+
+
+def _pod_spec(spec: Manifest) -> Manifest:
+    return (spec.get("template") or {}).get("spec") or {}
 
 
 def _creation_fault(child: Manifest) -> Fault | None:

@@ -113,7 +113,10 @@ def target_revision(observed: Observed, spec: SentryModelSpec) -> Revision | Non
     """Gives the revision that the spec asks for, or None while something that it refers to is not there."""
     if observed.contents.missing:
         return None
-    return desired_revision(spec, observed.config, owner=observed.owner, contents=observed.contents)
+    indifferent = {view.revision for view in observed.deployments.values() if not view.choosy}
+    return desired_revision(
+        spec, observed.config, owner=observed.owner, contents=observed.contents, indifferent=indifferent
+    )
 
 
 def _assess(observed: Observed, spec: SentryModelSpec) -> Assessment:
