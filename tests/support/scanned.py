@@ -42,8 +42,8 @@ def a_statement() -> Statement:
             ),
             detector=DetectorPart(digest=DIGEST, description={"rules": {"version": "1"}}),
             verdict="Quarantined",
-            started_at="2026-01-01T00:00:00Z",
             finished_at="2026-01-01T00:01:00Z",
+            complete=True,
         ),
     )
 
@@ -72,7 +72,6 @@ def a_report(
         counts=summary.counts(read_bytes=0),
         policy=predicate.policy,
         detector=DetectorPart(digest=detector),
-        started_at=predicate.started_at,
         finished_at=predicate.finished_at,
         attested=Attested(merkle_root=DIGEST, lines_digest=DIGEST, dataset_digest=DIGEST),
         histogram=tuple(summary.histogram),

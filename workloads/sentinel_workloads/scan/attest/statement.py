@@ -43,6 +43,7 @@ class Job(Model):
     requested_by: str = ""
     verified_by: Literal["Kubernetes", "Nobody"] = "Nobody"
     """Who vouches for `requested_by`: the API server authenticated it, or nobody did."""
+    requested_at: str = ""
 
 
 class Source(Model):
@@ -51,6 +52,23 @@ class Source(Model):
     uri: str
     objects: int
     bytes: int
+    unread: int = 0
+    """Objects that changed or vanished before they were read whole."""
+
+
+class DatasetFindings(Model):
+    """What only the dataset as a whole shows; the documents concerned have their verdicts in the results."""
+
+    flipped_groups: int = 0
+    """Texts that bear different labels."""
+    flipped_documents: int = 0
+    duplicate_groups: int = 0
+    """Texts that occur more than once, disguise aside."""
+    duplicate_documents: int = 0
+    unknown_objects: int = 0
+    """Objects that the provenance does not know, or knows with another digest."""
+    absent_objects: int = 0
+    """Objects that the provenance names and the dataset does not have."""
 
 
 class Results(Model):
@@ -62,6 +80,7 @@ class Results(Model):
     lines_digest: str
     """`sha256:…` of the canonical JSON of every result, one a line: reasons, places and excerpts included."""
     counts: Counts
+    dataset: DatasetFindings = DatasetFindings()
 
 
 class Policy(Model):
@@ -95,11 +114,11 @@ class Predicate(Model):
     results: Results
     policy: Policy
     detector: DetectorPart
-    verdict: Literal["Clean", "Quarantined"]
-    started_at: str
+    verdict: Literal["Clean", "Quarantined", "Incomplete"]
     finished_at: str
-    complete: Literal[True] = True
-    """Every document of every shard is in the results. A scan of which this is not true is never signed."""
+    complete: bool
+    """Every shard is whole and every object was read whole. Without all shards nothing is signed at all; where objects
+    changed during the scan, it is signed that it is not complete."""
 
 
 class Statement(Model):

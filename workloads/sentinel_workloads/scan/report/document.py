@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.scanning import Counts, ResultLine
-from sentinel_workloads.scan.attest.statement import DetectorPart, Job, Policy, Source
+from sentinel_workloads.scan.attest.statement import DatasetFindings, DetectorPart, Job, Policy, Source
 
 SCHEMA = "https://sentinel.dev/schemas/scan-report/v1"
 
@@ -41,14 +41,15 @@ class ObjectSummary(Model):
 
 
 class Attested(Model):
-    """What the signed statement says of the results as well, and where they lie, relative to the job's root."""
+    """What the signed statement says of the results as well, and where all of them lie, beside this file."""
 
     merkle_root: str
     lines_digest: str
     dataset_digest: str
-    leaves: str = "report/leaves.bin"
-    parts: str = "shards/"
-    bundle: str = "report/statement.sigstore.json"
+    results: str = "results.jsonl.gz"
+    leaves: str = "leaves.bin"
+    objects: str = "objects.jsonl"
+    bundle: str = "statement.sigstore.json"
 
 
 class CleanSet(Model):
@@ -75,11 +76,13 @@ class Report(Model):
     )
     job: Job
     source: Source
-    verdict: Literal["Clean", "Quarantined"]
+    verdict: Literal["Clean", "Quarantined", "Incomplete"]
     counts: Counts
     policy: Policy
     detector: DetectorPart
-    started_at: str
+    dataset: DatasetFindings = DatasetFindings()
+    examples: tuple[str, ...] = ()
+    """A few objects that the provenance does not account for, or that could not be read whole."""
     finished_at: str
     attested: Attested
     clean: CleanSet | None = None
@@ -93,4 +96,3 @@ class Report(Model):
     worst: tuple[Finding, ...] = ()
     """Worst first; `worst_left_out` more documents are not Clean."""
     worst_left_out: int = 0
-    price: dict[str, Any] | None = None

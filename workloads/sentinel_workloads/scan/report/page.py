@@ -168,6 +168,7 @@ def _proof(report: Report) -> str:
         ("Thresholds", f"quarantine from {policy.thresholds.quarantine}, elevated from {policy.thresholds.elevated}"),
         ("Quarantine", shown(policy.quarantine_mode)),
         ("Objects", f"{report.source.objects:,} ({report.source.bytes:,} bytes)"),
+        ("As a whole", _dataset(report)),
         ("Clean set", _clean(report)),
         ("Files", _links()),
         ("Verify", "<code>sentinel-scan verify . --key public.pem</code>"),
@@ -178,6 +179,27 @@ def _proof(report: Report) -> str:
         f'<p class="muted">This page is a view. What is signed is statement.sigstore.json beside it: '
         f'a changed page, report or result does not verify.</p><dl class="facts">{rows}</dl></section>'
     )
+
+
+def _dataset(report: Report) -> str:
+    """What only the dataset as a whole shows."""
+    found = report.dataset
+    parts = [
+        f"{count:,} {what}"
+        for count, what in (
+            (report.source.unread, "objects changed or vanished before they were read whole"),
+            (
+                found.flipped_documents,
+                f"documents whose text bears different labels, in {found.flipped_groups:,} groups",
+            ),
+            (found.duplicate_documents, "documents that repeat another"),
+            (found.unknown_objects, "objects of unknown provenance"),
+            (found.absent_objects, "objects missing that the provenance names"),
+        )
+        if count
+    ]
+    examples = f" (for example {shown(', '.join(report.examples[:5]))})" if report.examples else ""
+    return f"{'; '.join(parts)}{examples}" if parts else "nothing to remark"
 
 
 def _clean(report: Report) -> str:
