@@ -200,7 +200,7 @@ class ResultLine(Model):
     object: str
     row: int = 0
     """Position within the object, from 0; in a part of jsonl the byte at which the line begins. Negative: no document,
-    but what of the object lies from position -1 - row on, as a whole; it could not be read (verdict Error)."""
+    but that the part of the object which begins at -1 - row could not be read to its end (verdict Error)."""
     id: str = ""
     digest: str
     """sha256:… of the text exactly as extracted; of the raw bytes where no text could be."""
