@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sentinel_operator.api.sentrymodel import GpuStatus, SentryModelSpec
 from sentinel_operator.core.analysis.health import Health, gpu_health
 from sentinel_operator.core.conditions import Finding
-from sentinel_operator.core.gpu.join import STALE, PodGpu
+from sentinel_operator.core.gpu.join import PodGpu, stepped_bytes, stepped_percent
 from sentinel_operator.core.plan import Event
 from sentinel_operator.core.sentrymodel.moving import Moves
 from sentinel_operator.core.sentrymodel.observe import Observed
@@ -15,8 +15,6 @@ from sentinel_operator.core.sentrymodel.observe import Observed
 GPU_HEALTHY = "GPUHealthy"
 GPU_FAILED = "GPUFailed"
 MOST_TOLD = 64
-_MEMORY_STEP = 256 * 1024**2
-_BUSY_STEP = 10
 
 
 def gpu_status(found: Iterable[PodGpu]) -> list[GpuStatus] | None:
@@ -28,8 +26,8 @@ def gpu_status(found: Iterable[PodGpu]) -> list[GpuStatus] | None:
             pod=each.pod,
             health=each.health,
             reasons=list(each.reasons) or None,
-            utilization_percent=_stepped(each.utilization, _BUSY_STEP),
-            memory_used_bytes=_stepped(each.memory_used, _MEMORY_STEP),
+            utilization_percent=stepped_percent(each.utilization),
+            memory_used_bytes=stepped_bytes(each.memory_used),
             throttled=each.throttled,
             ecc_errors=each.ecc_errors,
             last_xid=each.xid,
@@ -81,15 +79,5 @@ def gpu_events(observed: Observed, moved: Moves) -> tuple[Event, ...]:
     )
 
 
-def outdated_after(observed: Observed) -> float | None:
-    """Gives the seconds until what is known of a GPU is too old, if nothing newer comes."""
-    moments = [each.observed_at + STALE for each in observed.gpus if each.observed_at is not None and _is_known(each)]
-    return min((max(1.0, (each - observed.now).total_seconds()) for each in moments), default=None)
-
-
 def _is_known(each: PodGpu) -> bool:
     return each.health != "Unknown"
-
-
-def _stepped(value: int | None, step: int) -> int | None:
-    return None if value is None else round(value / step) * step

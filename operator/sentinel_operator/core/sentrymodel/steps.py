@@ -13,7 +13,7 @@ from sentinel_operator.core.podreport import Watching, swaps_of
 from sentinel_operator.core.sentrymodel.assess import Assessment, assess
 from sentinel_operator.core.sentrymodel.desired import desired_children
 from sentinel_operator.core.sentrymodel.gates import asking
-from sentinel_operator.core.sentrymodel.gpus import gpu_events, outdated_after
+from sentinel_operator.core.sentrymodel.gpus import gpu_events
 from sentinel_operator.core.sentrymodel.history import expired_objects
 from sentinel_operator.core.sentrymodel.jobs import JobView, expired_jobs
 from sentinel_operator.core.sentrymodel.moving import moves
@@ -71,7 +71,6 @@ def plan_for(observed: Observed) -> Plan:
         requeue_after=_soonest(
             assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
             moved.look_again,
-            outdated_after(observed),
         ),
         wants_slot=assessment.decision.wants_slot,
         wants_room=_unsure_of_room(assessment),
