@@ -74,7 +74,7 @@ def test_objects_with_most_findings_come_first(limit: int) -> None:
     objects = Objects(limit=limit)
     for name, verdicts in (("a", ["Clean"]), ("b", ["Elevated", "Clean"]), ("c", ["Quarantined", "Error"])):
         for verdict in verdicts:
-            objects.add(a_result(object=name, verdict=verdict, risk=40))
+            objects.add(a_result(object=name, verdict=verdict, risk=100 if verdict == "Error" else 40))
     found = objects.sorted()
     assert [item.object for item in found] == ["c", "b"][:limit]
     assert objects.left_out == max(0, 2 - limit)

@@ -73,3 +73,8 @@ def _pieces(excerpt: str, start: int, reasons: Sequence[ReasonLine]) -> Iterator
     for begin, end in pairwise(edges):
         attacks = dict.fromkeys(attack for first, last, attack in spans if first <= begin and end <= last)
         yield excerpt[begin:end], tuple(attacks)
+
+
+def plain(text: str) -> str:
+    """A text for a terminal, on one line: nothing in it hides or commands."""
+    return "".join(f"<U+{ord(char):04X}>" if hides(char) or char in "\n\t" else char for char in text)

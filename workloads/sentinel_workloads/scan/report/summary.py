@@ -55,7 +55,8 @@ class _Tally:
         self.quarantined += line.verdict == "Quarantined"
         self.elevated += line.verdict == "Elevated"
         self.failed += line.verdict == "Error"
-        self.max_risk = max(self.max_risk, line.risk)
+        if line.verdict != "Error":  # its risk says only that it is not known
+            self.max_risk = max(self.max_risk, line.risk)
 
     def rank(self, number: int) -> tuple[int, ...]:
         return (self.quarantined, self.failed, self.elevated, self.max_risk, -number)
