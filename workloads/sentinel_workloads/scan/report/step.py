@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,8 +39,20 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def run(config: ScanConfig, *, clock: Callable[[], datetime] = now) -> ReportOutcome:
-    """The report of a scan whose shards are done; ResultsMissing or SigningFailed when there can be none."""
+async def nothing(_: Conclusion) -> None:
+    """What there is to do before a conclusion is signed, where nothing is."""
+
+
+async def run(
+    config: ScanConfig,
+    *,
+    clock: Callable[[], datetime] = now,
+    concluded: Callable[[Conclusion], Awaitable[None]] = nothing,
+) -> ReportOutcome:
+    """The report of a scan whose shards are done; ResultsMissing or SigningFailed when there can be none.
+
+    `concluded` acts on the conclusion before anything is signed: it puts aside what the whole dataset has shown.
+    """
     signer = await _signer(config)
     async with AsyncExitStack() as stack:
         output = await stack.enter_async_context(open_store(config.output, field=OUTPUT, retry=config.retry))
@@ -53,6 +65,7 @@ async def run(config: ScanConfig, *, clock: Callable[[], datetime] = now) -> Rep
         conclusion = await conclude(config, output=output, provenance=provenance, plan=plan, folder=folder)
         ledger = await kept(conclusion.lines(), folder)
         _agree(conclusion, ledger)
+        await concluded(conclusion)
         detector = await _description(output, conclusion.detector)
         at = clock().isoformat(timespec="seconds").replace("+00:00", "Z")
         report = composed(config, conclusion, ledger, detector=detector, now=at)
