@@ -21,7 +21,11 @@ _TOO_MANY, _SERVER_FAULT = 429, 500
 
 async def told(url: str, outcome: Model, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> str:
     """Empty once the webhook took the outcome; else why it did not, after a few attempts."""
-    if (scheme := urlsplit(url).scheme) not in {"http", "https"}:
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        return f"the webhook's address cannot be read: {error}"
+    if scheme not in {"http", "https"}:
         return f"a webhook's address begins with http:// or https://, not with {scheme or 'nothing'}"
     why = ""
     for attempt in range(ATTEMPTS):
