@@ -92,7 +92,7 @@ def config_of(asked: Asked) -> ScanConfig:
     source = store_of(asked.place, endpoint=asked.endpoint)
     return ScanConfig(
         name=asked.name or Path(urlsplit(source.uri).path.rstrip("/")).name or "scan",
-        namespace="",
+        namespace="local",
         requested_by=getpass.getuser() if hasattr(os, "getuid") else "",
         requested_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         source=source,

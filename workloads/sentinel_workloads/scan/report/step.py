@@ -31,7 +31,7 @@ from sentinel_workloads.scan.store import ObjectStore, open_store
 
 log = logging.getLogger(__name__)
 MAX_DESCRIPTION_BYTES = 1 << 20
-OUTPUT, PROVENANCE = "spec.output", "spec.source.provenance"
+OUTPUT, PROVENANCE = "spec.output.objectStore", "spec.source.provenance"
 
 
 def now() -> datetime:
