@@ -59,6 +59,8 @@ def _top(report: Report) -> str:
     kind = report.verdict.lower()
     where = f"{shown(report.job.namespace)}/" if report.job.namespace else ""
     who = f" · asked for by {shown(report.job.requested_by)}" if report.job.requested_by else ""
+    if who and report.job.verified_by == "Nobody":
+        who += " (not authenticated)"
     return (
         f'<header class="top"><div><h1>Scan of {shown(report.source.uri)}</h1>'
         f"<p>{where}{shown(report.job.name)} · {shown(report.finished_at)}{who}</p></div>"
