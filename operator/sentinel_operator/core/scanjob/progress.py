@@ -18,6 +18,8 @@ from sentinel_operator.core.conditions import parse_time, rfc3339
 WRITE_EVERY = 5.0
 """Seconds between two writes of a status in which nothing but the progress is news."""
 _SMOOTHED_OVER = 60.0
+_LEAST_SECONDS = 1.0
+"""Times are kept in whole seconds: over less than one, a rate says nothing."""
 _LONGEST_ETA = 365 * 86_400
 
 
@@ -49,8 +51,6 @@ def advanced(before: ScanProgress | None, counts: Counts, pace: Pace) -> ScanPro
     grown = _grown(was, counts)
     since = parse_time(was.observed_at) if was.observed_at else None
     elapsed = (pace.now - since).total_seconds() if since is not None else 0.0
-    if before is not None and since is not None and elapsed < 1:
-        return was
     documents, data = grown["scanned"] - was.scanned, grown["bytes"] - was.bytes
     running = pace.pods > 0
     per_minute = _smoothed(was.documents_per_minute, documents * 60, elapsed) if running else None
@@ -117,7 +117,7 @@ def _percent(done: int, total: int) -> str:
 
 def _smoothed(before: int | None, amount: float, elapsed: float) -> int | None:
     """Gives an exponential average: `amount` came in `elapsed` seconds."""
-    if elapsed <= 0:
+    if elapsed < _LEAST_SECONDS:
         return before
     rate = amount / elapsed
     if before is None:

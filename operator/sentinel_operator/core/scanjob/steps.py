@@ -143,7 +143,7 @@ def _paced(observed: Observed, assessment: Assessment) -> tuple[Apply, ...]:
 
 def _differs(pace: Manifest, step: Step, job: JobView) -> bool:
     """Kueue's `suspend` is left alone; where it was ours before, it is given back by leaving it out."""
-    if pace.get("suspend", not job.suspended) != job.suspended:
+    if pace.get("suspend", False) != job.suspended:
         return True
     return step == "shard" and pace["parallelism"] != job.parallelism
 
