@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from demo.sigstorejs import Answer, verified_by_identity, verified_by_key
 from sentinel_operator.api.scanning import Signing
 from sentinel_operator.api.serving import Identity
 from sentinel_workloads.scan.attest.sign import SigningError, signer_of
 from sentinel_workloads.signature.bundle import RejectedError
 from sentinel_workloads.signature.statements import IdentityVerifier, KeyVerifier, StatementVerifier
 from tests.support.reports import a_report_of
-from tests.support.sigstore_mock import HERE, SigstoreMock, installed_modules, running_sigstore
+from tests.support.sigstore_mock import SigstoreMock, running_sigstore
 
 pytestmark = pytest.mark.xdist_group("fetch")
 ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -41,7 +42,7 @@ class Signed:
 
     bundle: Path
     ours: StatementVerifier
-    theirs: tuple[str, ...]
+    theirs: Callable[[Path], Answer]
 
 
 async def by_key(folder: Path, key: Any) -> Signed:
@@ -50,7 +51,11 @@ async def by_key(folder: Path, key: Any) -> Signed:
     (folder / "public.pem").write_bytes(public)
     signer = signer_of(Signing(type="Key", key_file=str(folder / "private.pem")))
     reported = await a_report_of(folder / "scan", signer)
-    return Signed(reported.report / "statement.sigstore.json", KeyVerifier(public), ("key", str(folder / "public.pem")))
+    return Signed(
+        reported.report / "statement.sigstore.json",
+        KeyVerifier(public),
+        partial(verified_by_key, public_key=folder / "public.pem"),
+    )
 
 
 def token(folder: Path, **claims: Any) -> Path:
@@ -68,28 +73,25 @@ async def by_identity(folder: Path, sigstore: SigstoreMock) -> Signed:
     return Signed(
         reported.report / "statement.sigstore.json",
         IdentityVerifier(sigstore.trusted_root, (Identity(issuer=ISSUER, subject=SUBJECT),)),
-        ("identity", str(sigstore.trusted_root), SUBJECT, ISSUER),
+        trusting(sigstore),
     )
 
 
-def theirs(bundle: Path, trust: tuple[str, ...]) -> dict[str, Any]:
-    """The verdict of @sigstore/verify."""
-    command = ["node", str(HERE / "verify.js"), str(installed_modules()), str(bundle), *trust]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    return dict(json.loads(done.stdout))
+def trusting(sigstore: SigstoreMock, *, subject: str = SUBJECT, issuer: str = ISSUER) -> Callable[[Path], Answer]:
+    return partial(verified_by_identity, trusted_root=sigstore.trusted_root, subject=subject, issuer=issuer)
 
 
 def assert_both_accept(signed: Signed) -> None:
     ours = signed.ours.verify(signed.bundle.read_bytes())
-    answer = theirs(signed.bundle, signed.theirs)
-    assert answer["ok"], answer
-    assert base64.b64decode(answer["payload"]) == ours.payload
+    answer = signed.theirs(signed.bundle)
+    assert answer.ok, answer
+    assert base64.b64decode(answer.payload) == ours.payload
 
 
 def assert_both_reject(signed: Signed) -> None:
     with pytest.raises(RejectedError):
         signed.ours.verify(signed.bundle.read_bytes())
-    assert not theirs(signed.bundle, signed.theirs)["ok"]
+    assert not signed.theirs(signed.bundle).ok
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ async def test_both_accept_what_a_key_signed(tmp_path: Path, make: Callable[[], 
 async def test_both_accept_what_an_identity_signed(tmp_path: Path, sigstore: SigstoreMock) -> None:
     signed = await by_identity(tmp_path, sigstore)
     assert_both_accept(signed)
-    assert theirs(signed.bundle, signed.theirs)["identity"] == SUBJECT
+    assert signed.theirs(signed.bundle).identity == SUBJECT
 
 
 async def test_an_identity_is_verified_when_its_sigstore_is_gone(tmp_path: Path) -> None:
@@ -169,16 +171,16 @@ async def test_both_reject_another_key(tmp_path: Path) -> None:
 async def test_both_reject_another_identity(tmp_path: Path, sigstore: SigstoreMock) -> None:
     signed = await by_identity(tmp_path, sigstore)
     other = IdentityVerifier(sigstore.trusted_root, (Identity(issuer=ISSUER, subject="mallory"),))
-    assert_both_reject(Signed(signed.bundle, other, (*signed.theirs[:2], "mallory", ISSUER)))
+    assert_both_reject(Signed(signed.bundle, other, trusting(sigstore, subject="mallory")))
     other = IdentityVerifier(sigstore.trusted_root, (Identity(issuer="https://evil", subject=SUBJECT),))
-    assert_both_reject(Signed(signed.bundle, other, (*signed.theirs[:2], SUBJECT, "https://evil")))
+    assert_both_reject(Signed(signed.bundle, other, trusting(sigstore, issuer="https://evil")))
 
 
 async def test_both_reject_an_identity_of_another_sigstore(tmp_path: Path, sigstore: SigstoreMock) -> None:
     with running_sigstore(tmp_path / "sigstore") as mock:
         signed = await by_identity(tmp_path, mock)
     ours = IdentityVerifier(sigstore.trusted_root, (Identity(issuer=ISSUER, subject=SUBJECT),))
-    assert_both_reject(Signed(signed.bundle, ours, ("identity", str(sigstore.trusted_root), SUBJECT, ISSUER)))
+    assert_both_reject(Signed(signed.bundle, ours, trusting(sigstore)))
 
 
 async def test_keys_and_identities_are_not_mixed_up(tmp_path: Path, sigstore: SigstoreMock) -> None:
