@@ -31,9 +31,8 @@ async def check_objects(store: ObjectStore, prefix: str, statement: Statement, f
     source = statement.predicate.source
     found.expect(
         OBJECTS,
-        found=(f"sha256:{digest.hexdigest()}", objects, size),
-        signed=(statement.digest_of(DATASET), source.objects, source.bytes),
-        said=f"{statement.digest_of(DATASET)} over {objects:,} objects",
+        found=f"sha256:{digest.hexdigest()} over {objects:,} objects, {size:,} bytes",
+        signed=f"{statement.digest_of(DATASET)} over {source.objects:,} objects, {source.bytes:,} bytes",
     )
 
 

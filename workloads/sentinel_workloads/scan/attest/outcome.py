@@ -38,9 +38,9 @@ class Verification:
         """Notes what does not."""
         self.checks.append(Check(name, why, ok=False))
 
-    def expect(self, name: str, *, found: object, signed: object, said: str) -> None:
-        """Notes whether what is here is what was signed."""
+    def expect(self, name: str, *, found: str, signed: str) -> None:
+        """Notes whether what is here, in words, is what was signed."""
         if found == signed:
-            self.proven(name, said)
+            self.proven(name, signed)
         else:
             self.refuted(name, f"{found} is here, {signed} was signed")

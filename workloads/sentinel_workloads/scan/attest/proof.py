@@ -122,11 +122,10 @@ def verify_proof(proof: Proof, verifier: StatementVerifier, *, document: bytes |
         return found
     found.expect(
         "Merkle path",
-        found=(root, proof.size),
-        signed=(results.merkle_root, results.documents),
-        said=f"leaf {proof.index:,} of {results.documents:,} leads to {results.merkle_root}",
+        found=f"leaf {proof.index:,} of {proof.size:,} leads to {root}",
+        signed=f"leaf {proof.index:,} of {results.documents:,} leads to {results.merkle_root}",
     )
     if document is not None:
         digest = f"sha256:{hashlib.sha256(document).hexdigest()}"
-        found.expect("document", found=digest, signed=proof.leaf.digest, said=digest)
+        found.expect("document", found=digest, signed=proof.leaf.digest)
     return found

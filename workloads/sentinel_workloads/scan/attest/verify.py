@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sentinel_operator.api.scanning import REPORT
+from sentinel_operator.api.scanning import REPORT, Counts
 from sentinel_workloads.objectstore.failures import MissingError
 from sentinel_workloads.scan.attest.dataset import check_dataset, check_objects
 from sentinel_workloads.scan.attest.outcome import Verification
@@ -78,7 +78,7 @@ async def _check_files(store: ObjectStore, prefix: str, statement: Statement, fo
         except MissingError:
             found.refuted(subject.name, "is not there")
             continue
-        found.expect(subject.name, found=f"sha256:{digest.hexdigest()}", signed=subject.sha256, said=subject.sha256)
+        found.expect(subject.name, found=f"sha256:{digest.hexdigest()}", signed=subject.sha256)
 
 
 async def _check_results(store: ObjectStore, prefix: str, statement: Statement, found: Verification) -> None:
@@ -92,13 +92,11 @@ async def _check_results(store: ObjectStore, prefix: str, statement: Statement, 
         return
     found.expect(
         "Merkle root",
-        found=(results.merkle_root, results.documents),
-        signed=(signed.merkle_root, signed.documents),
-        said=f"{signed.merkle_root} over {signed.documents:,} documents",
+        found=f"{results.merkle_root} over {results.documents:,} documents",
+        signed=f"{signed.merkle_root} over {signed.documents:,} documents",
     )
-    found.expect("results", found=results.lines_digest, signed=signed.lines_digest, said=signed.lines_digest)
-    counts = signed.counts.model_copy(update={"bytes": 0})
-    found.expect("counts", found=results.verdicts, signed=counts, said=_counted(statement))
+    found.expect("results", found=results.lines_digest, signed=signed.lines_digest)
+    found.expect("counts", found=_counted(results.verdicts), signed=_counted(signed.counts))
     if results.misjudged:
         found.refuted("thresholds", f"the verdict is milder than the risk allows: {', '.join(results.misjudged)}")
     else:
@@ -109,9 +107,8 @@ async def _check_results(store: ObjectStore, prefix: str, statement: Statement, 
         found.refuted(LEAVES, "are not the leaves of the results")
 
 
-def _counted(statement: Statement) -> str:
-    counts = statement.predicate.results.counts
+def _counted(counts: Counts) -> str:
     return (
         f"{counts.clean:,} clean, {counts.elevated:,} elevated, {counts.quarantined:,} quarantined, "
-        f"{counts.failed:,} not judged"
+        f"{counts.failed:,} not judged; {counts.cached:,} from the cache"
     )
