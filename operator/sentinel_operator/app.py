@@ -183,7 +183,7 @@ class App:
 
     def _webhook(self, runtime: Runtime) -> tuple[WebhookCertificate | None, AdmissionServer | None]:
         settings = self.settings
-        paths = [admission.path_of(kind) for kind in self.parts.kinds if kind.kind in self.parts.validators]
+        paths = admission.paths(self.parts.kinds, self.parts.validators)
         if not settings.webhook or not paths:
             return None, None
         certificate = WebhookCertificate(
@@ -194,6 +194,7 @@ class App:
                 secret=settings.webhook_secret,
                 hosts=service_hosts(settings.webhook_service, settings.namespace, settings.webhook_names),
                 configuration=settings.webhook_configuration,
+                mutates=any(kind.remembers_requester for kind in self.parts.kinds),
                 mounted=settings.webhook_certificates,
             ),
             elected=runtime.elector.elected,

@@ -14,7 +14,7 @@ from sentinel_operator.crdgen.reference import index, reference
 from sentinel_operator.crdgen.roles import certificate_roles, operator_roles, user_roles
 from sentinel_operator.crdgen.schema import SchemaError
 from sentinel_operator.crdgen.text import documents
-from sentinel_operator.crdgen.webhooks import webhook_configuration
+from sentinel_operator.crdgen.webhooks import mutating_configuration, webhook_configuration
 
 FOLDERS = (PurePosixPath("crds"), PurePosixPath("docs/reference"), PurePosixPath("manifests/base/generated"))
 """Folders that hold generated files and nothing else."""
@@ -52,6 +52,7 @@ def _roles(parts: Parts) -> dict[PurePosixPath, str]:
         "operator-roles.yaml": documents(operator_roles(children, KINDS, settings)),
         "certificate-roles.yaml": documents(certificate_roles(settings)),
         "user-roles.yaml": documents(user_roles()),
+        "mutating-webhooks.yaml": documents([mutating_configuration(validated, settings)]),
         "webhooks.yaml": documents([webhook_configuration(validated, settings)]),
     }
     return {

@@ -15,6 +15,7 @@ from sentinel_operator.engine.resources import (
     CRDS,
     EVENTS,
     LEASES,
+    MUTATING_WEBHOOKS,
     NODES,
     SECRETS,
     VALIDATING_WEBHOOKS,
@@ -40,7 +41,7 @@ def certificate_roles(settings: Settings) -> list[Manifest]:
     """Gives what the operator needs to look after its own certificate; nothing of it where cert-manager does."""
     configuration = _rule(
         _group(VALIDATING_WEBHOOKS),
-        [VALIDATING_WEBHOOKS.plural],
+        [MUTATING_WEBHOOKS.plural, VALIDATING_WEBHOOKS.plural],
         ("get", "patch"),
         names=[settings.webhook_configuration],
     )
