@@ -1,4 +1,4 @@
-"""From evidence to a risk between 0 and 1, without a classifier.
+"""From evidence to a risk between 0 and 1.
 
 Rules of one class of attack say much the same, so a class weighs what its heaviest rule does. Classes are taken as
 independent: each leaves the share 1 - weight of what spoke for the text (noisy-or). Three classes together are
@@ -34,3 +34,12 @@ def heuristic(reasons: Sequence[Reason]) -> float:
     for attack in sorted(heaviest):
         left *= 1.0 - heaviest[attack]
     return round(1.0 - left, 6)
+
+
+def combine(weight: float, probability: float | None) -> float:
+    """Gives the risk, 0 to 1, from what the rules and the classifier say each: the graver of both.
+
+    The classifier has the rules among its features and is calibrated with them; what it has not learnt (hidden text,
+    markers, markup) the rules alone still say.
+    """
+    return weight if probability is None else max(weight, probability)

@@ -19,6 +19,8 @@ from sentinel_workloads.scan.detect.normalise.offsets import Layer, Rewriter
 BASE64, HEX, PERCENT, ENTITIES, ESCAPES = "base64", "hex", "percent-encoding", "html-entities", "escapes"
 _LEAST = 8
 """Characters that a decoded piece has at least: shorter ones may be words by accident."""
+_CERTAIN = 16
+"""Printable ASCII characters that are no accident even if they are no words: another encoding, or a token's JSON."""
 _READABLE = 0.8
 """Share of letters and spaces in text of words."""
 
@@ -84,6 +86,8 @@ def _words(raw: bytes) -> str | None:
             continue
         readable = sum(character.isalpha() or character.isspace() for character in text)
         if len(text) >= _LEAST and readable >= _READABLE * len(text):
+            return text
+        if len(text) >= _CERTAIN and text.isascii() and text.isprintable():
             return text
     return None
 
