@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import posixpath
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -21,6 +22,8 @@ from sentinel_workloads.scan.store.protocol import CHUNK_BYTES, Found, ObjectSto
 
 MAX_COPY_BYTES = 5 * 1024**3  # of CopyObject
 MAX_CARRIED_BYTES = 64 * 1024**2
+SLOWEST = 1024**2
+"""Bytes a second, below which a write is taken for stuck."""
 TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 T = TypeVar("T")
 
@@ -73,8 +76,8 @@ class S3Store(ObjectStore):
                 async with aclosing(pieces.all()) as chunks:
                     async for chunk in chunks:
                         offset += len(chunk)
-                        patience.progress()
                         yield chunk
+                        patience.progress()  # who reads may have taken its time
             except CorruptError:
                 raise  # what was given out before is wrong
             except TransientError as fault:
@@ -123,8 +126,8 @@ class S3Store(ObjectStore):
         return await persistently(once, Patience(self._retry))
 
     async def _put(self, key: str, body: Any, condition: dict[str, str]) -> None:
-        size = len(body) if isinstance(body, bytes) else 0
-        async with asyncio.timeout(self._waits.answer + size / 2**20 if size or condition else None):
+        size = len(body) if isinstance(body, bytes) else os.fstat(body.fileno()).st_size
+        async with asyncio.timeout(self._waits.answer + size / SLOWEST):
             await self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=body, **condition)
 
     @override

@@ -1,0 +1,89 @@
+"""The pods of a ScanJob as processes: plan, then the shards on both cores, then the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sentinel_operator.api.scanning import ScanConfig
+
+SHARDS = 2
+MIB = 1024
+Pod = tuple[str, subprocess.Popen[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A whole scan."""
+
+    plan_seconds: float
+    shard_seconds: float
+    report_seconds: float
+    peak_mib: float
+    """Resident, of the shard that took most."""
+    report_mib: float
+    documents: int
+    cached: int
+    quarantined: int
+
+    @property
+    def seconds(self) -> float:
+        """From the first process' start to the last one's end."""
+        return self.plan_seconds + self.shard_seconds + self.report_seconds
+
+    @property
+    def per_minute(self) -> float:
+        """Documents."""
+        return self.documents / self.seconds * 60
+
+
+def scan(config: ScanConfig, folder: Path, environment: dict[str, str]) -> Ran:
+    """Runs all pods; raises RuntimeError with the log of one that fails."""
+    folder.mkdir()
+    (folder / "scan.json").write_text(config.model_dump_json(by_alias=True))
+    start = time.perf_counter()
+    _ended(_started("plan", folder, environment), folder)
+    planned = time.perf_counter()
+    shards = json.loads((folder / "plan.ended").read_text())["shards"]
+    pods = [_started("shard", folder, environment, index) for index in range(shards)]
+    peaks = [_ended(pod, folder) for pod in pods]
+    judged = time.perf_counter()
+    report_peak = _ended(_started("report", folder, environment), folder)
+    counts: dict[str, Any] = json.loads((folder / "report.ended").read_text())["counts"]
+    return Ran(
+        plan_seconds=planned - start,
+        shard_seconds=judged - planned,
+        report_seconds=time.perf_counter() - judged,
+        peak_mib=max(peaks),
+        report_mib=report_peak,
+        documents=counts["documents"],
+        cached=counts["cached"],
+        quarantined=counts["quarantined"],
+    )
+
+
+def _started(
+    step: str, folder: Path, environment: dict[str, str], index: int = 0
+) -> tuple[str, subprocess.Popen[bytes]]:
+    name = f"{step}-{index}" if step == "shard" else step
+    command = [sys.executable, "-m", "sentinel_workloads.scan", step, "--port=-1", f"--index={index}"]
+    command.append(f"--config={folder / 'scan.json'}")
+    told = {**os.environ, **environment, "TERMINATION_LOG": str(folder / f"{name}.ended")}
+    with (folder / f"{name}.log").open("wb") as log:
+        return name, subprocess.Popen(command, env=told, stdout=log, stderr=log)
+
+
+def _ended(pod: Pod, folder: Path) -> float:
+    """Its peak in MiB."""
+    name, process = pod
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{name} ended with {process.returncode}:\n{(folder / f'{name}.log').read_text()[-3000:]}")
+    return used.ru_maxrss / MIB
