@@ -269,7 +269,9 @@ def test_the_component_for_argo_cd_goes_into_its_own_settings(kubectl: Kubectl, 
     built = yaml.safe_load(kubectl.run("kustomize", str(tmp_path)))
     assert built["metadata"] == {"name": "argocd-cm"}
     assert sorted(built["data"]) == [
+        "resource.customizations.actions.sentinel.dev_ScanJob",
         "resource.customizations.actions.sentinel.dev_SentryModel",
+        "resource.customizations.health.sentinel.dev_ScanJob",
         "resource.customizations.health.sentinel.dev_SentinelConfig",
         "resource.customizations.health.sentinel.dev_SentryModel",
         "url",
