@@ -353,6 +353,8 @@ def test_what_is_scraped_is_there_to_be_scraped(built):
     assert endpoint["port"] in {port["name"] for port in container["ports"]}
     (of_models,) = one(objects, "PodMonitor", "sentinel-models")["spec"]["podMetricsEndpoints"]
     assert of_models["port"] == "metrics"
+    (of_scans,) = one(objects, "PodMonitor", "sentinel-scans")["spec"]["podMetricsEndpoints"]
+    assert of_scans["port"] == "metrics"
     admitted = one(objects, "NetworkPolicy", "sentinel-operator-metrics")["spec"]["ingress"][0]
     assert admitted["ports"] == [{"port": endpoint["port"], "protocol": "TCP"}]
 
