@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sentinel_operator.api.scanning import Counts, ResultLine, Thresholds
-from sentinel_workloads.scan.attest.statement import (
+from sentinel_operator.api.attestation import (
     DATASET,
     DetectorPart,
     Job,
@@ -16,6 +15,7 @@ from sentinel_workloads.scan.attest.statement import (
     Statement,
     subject,
 )
+from sentinel_operator.api.scanning import Counts, ResultLine, Thresholds
 from sentinel_workloads.scan.report.document import Attested, Report
 from sentinel_workloads.scan.report.summary import Summary
 

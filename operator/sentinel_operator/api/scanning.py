@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from sentinel_operator.api.base import Model
-from sentinel_operator.api.serving import Authority, ObjectStoreAccess, Retry
+from sentinel_operator.api.serving import ObjectStoreAccess, Retry
 
 SCAN_FILE = "scan.json"
 EMBEDDING_DIR = "/var/run/sentinel/embedding"
@@ -320,13 +320,3 @@ class ScanFailure(Model):
 
 
 Outcome = Annotated[PlanOutcome | ShardOutcome | ReportOutcome | ScanFailure, Field(discriminator="outcome")]
-
-
-class ScanRequirement(Model):
-    """What fetch demands of a signed report before it hands a model over."""
-
-    report: Store
-    """`uri` is that of the sigstore bundle."""
-    dataset_digest: str = ""
-    """What the model was trained on; the statement must be over it."""
-    authorities: tuple[Authority, ...] = ()

@@ -18,10 +18,12 @@ _FIELDS: Mapping[ExitCode, str] = {
     ExitCode.NotFound: f"{_MODEL}.source",
     ExitCode.StorageUnreachable: f"{_MODEL}.source",
     ExitCode.ArtifactTooLarge: f"{_MODEL}.maxBytes",
+    ExitCode.ScanMissing: f"{_MODEL}.requireScan",
+    ExitCode.ScanInvalid: f"{_MODEL}.requireScan",
     ExitCode.SchemaMismatch: "spec.schema",
     ExitCode.ModelUnreadable: f"{_MODEL}.source",
 }
-_MAY_PASS = frozenset({ExitCode.StorageUnreachable, ExitCode.NoSpace})
+_MAY_PASS = frozenset({ExitCode.StorageUnreachable, ExitCode.NoSpace, ExitCode.ScanMissing})
 
 
 def told(code: ExitCode, message: str, place: Place) -> Fault:

@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 
+from sentinel_operator.api.attestation import DATASET, StatementError, read_statement
 from sentinel_operator.api.scanning import PREDICATE_TYPE
-from sentinel_workloads.scan.attest.statement import DATASET, StatementError, read_statement, statement_bytes
+from sentinel_workloads.scan.attest.canonical import canonical_model
 from tests.support.scanned import a_statement
 
 
 def test_a_statement_is_read_as_it_was_written() -> None:
     statement = a_statement()
-    assert read_statement(statement_bytes(statement)) == statement
+    assert read_statement(canonical_model(statement)) == statement
 
 
 def test_it_is_an_in_toto_statement() -> None:
-    raw = json.loads(statement_bytes(a_statement()))
+    raw = json.loads(canonical_model(a_statement()))
     assert raw["_type"] == "https://in-toto.io/Statement/v1"
     assert raw["predicateType"] == PREDICATE_TYPE
     assert {subject["name"] for subject in raw["subject"]} >= {DATASET, "report.json", "clean.jsonl"}
@@ -44,7 +45,7 @@ def without_root(raw: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("change", [silent_about_completeness, of_another_kind, without_subjects, without_root])
 def test_what_is_not_whole_is_no_statement(change: Callable[[dict[str, Any]], None]) -> None:
-    raw = json.loads(statement_bytes(a_statement()))
+    raw = json.loads(canonical_model(a_statement()))
     change(raw)
     with pytest.raises(StatementError):
         read_statement(json.dumps(raw).encode())

@@ -8,7 +8,7 @@ from typing import Any
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from sentinel_workloads.scan.attest.statement import DetectorPart
+from sentinel_operator.api.attestation import DetectorPart
 from sentinel_workloads.scan.report.bom import bill_of_materials
 from sentinel_workloads.scan.report.document import CleanSet, Report
 from tests.support.scanned import DIGEST, a_report, a_result

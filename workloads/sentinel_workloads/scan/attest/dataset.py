@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 
+from sentinel_operator.api.attestation import DATASET, Statement
 from sentinel_operator.api.scanning import ObjectLine
 from sentinel_workloads.objectstore.failures import MissingError
 from sentinel_workloads.scan.attest.outcome import Verification
-from sentinel_workloads.scan.attest.statement import DATASET, Statement
 from sentinel_workloads.scan.lines import value_of
 from sentinel_workloads.scan.report.names import OBJECTS
 from sentinel_workloads.scan.store import ObjectStore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sentinel_workloads.scan.attest.statement import Statement
+from sentinel_operator.api.attestation import Statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
+from sentinel_operator.api.attestation import DATASET, Statement, StatementError, read_statement
 from sentinel_operator.api.scanning import REPORT, Counts
 from sentinel_workloads.objectstore.failures import MissingError
 from sentinel_workloads.scan.attest.dataset import check_dataset, check_objects
 from sentinel_workloads.scan.attest.outcome import Verification
 from sentinel_workloads.scan.attest.replay import BrokenResultsError, leaves_digest, replay
-from sentinel_workloads.scan.attest.statement import DATASET, Statement, StatementError, read_statement
 from sentinel_workloads.scan.report.names import BUNDLE, LEAVES
 from sentinel_workloads.scan.store import ObjectStore
 from sentinel_workloads.signature.bundle import MAX_BUNDLE_BYTES, RejectedError

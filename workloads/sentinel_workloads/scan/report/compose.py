@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sentinel_operator.api.scanning import REPORT, DetectorDescription, ScanConfig
-from sentinel_workloads.scan.attest.statement import (
+from sentinel_operator.api.attestation import (
     DATASET,
     DatasetFindings,
     DetectorPart,
@@ -17,6 +16,7 @@ from sentinel_workloads.scan.attest.statement import (
     Statement,
     subject,
 )
+from sentinel_operator.api.scanning import REPORT, DetectorDescription, ScanConfig
 from sentinel_workloads.scan.dataset.conclusion import Conclusion
 from sentinel_workloads.scan.report.document import Attested, CleanSet, Report
 from sentinel_workloads.scan.report.ledger import Ledger

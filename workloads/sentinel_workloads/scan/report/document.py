@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from sentinel_operator.api.attestation import DatasetFindings, DetectorPart, Job, Policy, Source
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.scanning import Counts, ResultLine
-from sentinel_workloads.scan.attest.statement import DatasetFindings, DetectorPart, Job, Policy, Source
 
 SCHEMA = "https://sentinel.dev/schemas/scan-report/v1"
 

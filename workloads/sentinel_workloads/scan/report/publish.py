@@ -11,8 +11,8 @@ import hashlib
 
 from sentinel_operator.api.scanning import REPORT, ReportOutcome, ScanConfig, ScanExit
 from sentinel_workloads.objectstore.failures import Failure
+from sentinel_workloads.scan.attest.canonical import canonical_model
 from sentinel_workloads.scan.attest.sign import Signature, Signer, SigningError
-from sentinel_workloads.scan.attest.statement import statement_bytes
 from sentinel_workloads.scan.dataset.conclusion import Conclusion
 from sentinel_workloads.scan.report.bom import bill_of_materials
 from sentinel_workloads.scan.report.compose import stated
@@ -51,7 +51,7 @@ async def publish(
         digests[CLEAN] = conclusion.clean_digest
     signature, identity = "", ""
     if signer:
-        signed = await _signed(signer, statement_bytes(stated(report, digests)))
+        signed = await _signed(signer, canonical_model(stated(report, digests)))
         await output.put(f"{REPORT}/{BUNDLE}", signed.bundle)
         signature, identity = f"{config.output.uri}{REPORT}/{BUNDLE}", signed.identity
     return ReportOutcome(

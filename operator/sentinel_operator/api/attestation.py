@@ -13,7 +13,6 @@ from pydantic import Field, ValidationError
 
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.scanning import PREDICATE_TYPE, Counts, Thresholds
-from sentinel_workloads.scan.attest.canonical import canonical_model
 
 DATASET = "dataset"
 
@@ -140,11 +139,6 @@ class Statement(Model):
 def subject(name: str, digest: str) -> Subject:
     """A subject from a digest `sha256:…`."""
     return Subject(name=name, digest={"sha256": digest.removeprefix("sha256:")})
-
-
-def statement_bytes(statement: Statement) -> bytes:
-    """What is signed."""
-    return canonical_model(statement)
 
 
 def read_statement(payload: bytes) -> Statement:
