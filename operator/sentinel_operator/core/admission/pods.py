@@ -10,6 +10,8 @@ from sentinel_operator.api.fields import quantity
 from sentinel_operator.api.pod import Pod
 from sentinel_operator.core.admission.patterns import pattern_problem
 from sentinel_operator.core.admission.verdict import FieldError
+from sentinel_operator.core.pods.place import Place
+from sentinel_operator.core.pods.trusted import of_artifact
 
 
 def resource_problems(pod: Pod) -> Iterator[FieldError]:
@@ -56,14 +58,14 @@ def artifact_problems(model: ModelArtifact, field: str) -> Iterator[FieldError]:
     cache = model.cache
     if cache is not None and cache.type != "None" and quantity(cache.max_bytes) < 1:
         yield FieldError(f"{field}.cache.maxBytes", "must be at least 1")
-    for i, authority in enumerate(model.verify.authorities if model.verify else ()):
-        for j, identity in enumerate(authority.keyless.identities if authority.keyless else ()):
+    for trusted in of_artifact(model, Place()):
+        for j, identity in enumerate(trusted.authority.keyless.identities if trusted.authority.keyless else ()):
             for name, pattern in (
                 ("issuerRegExp", identity.issuer_reg_exp),
                 ("subjectRegExp", identity.subject_reg_exp),
             ):
                 if problem := pattern_problem(pattern or ""):
-                    yield FieldError(f"{field}.verify.authorities[{i}].keyless.identities[{j}].{name}", problem)
+                    yield FieldError(f"{field}.{trusted.field}.keyless.identities[{j}].{name}", problem)
 
 
 def image_path_problems(model: ModelArtifact, field: str) -> Iterator[FieldError]:

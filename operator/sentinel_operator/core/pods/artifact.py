@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from sentinel_operator.api import serving
-from sentinel_operator.api.artifact import Authority, ModelArtifact
+from sentinel_operator.api.artifact import ModelArtifact
 from sentinel_operator.api.fields import quantity
 from sentinel_operator.api.pod import ConfigMapKeyRef
 from sentinel_operator.api.serving import CONFIG_DIR
 from sentinel_operator.core.pods.mentions import Contents, Mention
 from sentinel_operator.core.pods.place import Place
+from sentinel_operator.core.pods.trusted import everyone, of_artifact, of_report, required_scan
 
 
 def fetch_config(model: ModelArtifact, place: Place) -> serving.FetchConfig:
@@ -24,7 +25,8 @@ def fetch_config(model: ModelArtifact, place: Place) -> serving.FetchConfig:
         max_bytes=int(quantity(model.max_bytes)),
         object_store=_store_access(model, place),
         verify=verify.mode if verify else "None",
-        authorities=tuple(_authority(i, each, place) for i, each in enumerate(verify.authorities if verify else ())),
+        authorities=tuple(each.told() for each in of_artifact(model, place)),
+        require_scan=_scan_requirement(model, place),
         cache_dir=place.cache_dir if cached else "",
         cache_max_bytes=int(quantity(cache.max_bytes)) if cache is not None and cached else 0,
     )
@@ -33,12 +35,14 @@ def fetch_config(model: ModelArtifact, place: Place) -> serving.FetchConfig:
 def trust_files(model: ModelArtifact, place: Place, contents: Contents) -> dict[str, str]:
     """Gives the files beside it: what signatures and stores are trusted by."""
     files: dict[str, str] = {}
-    for index, authority in enumerate(model.verify.authorities if model.verify else ()):
-        pem = (authority.key and authority.key.pem) or (authority.certificate and authority.certificate.pem)
-        if pem:
-            files[f"{place.authority(index)}.pem"] = pem
-        if authority.keyless is not None:
-            files[place.trust_root(index)] = contents.text(authority.keyless.trust_root)
+    for trusted in everyone(model, place):
+        if trusted.pem:
+            files[f"{trusted.stem}.pem"] = trusted.pem
+        if trusted.authority.keyless is not None:
+            files[trusted.trust_root] = contents.text(trusted.authority.keyless.trust_root)
+    required = required_scan(model)
+    if required is not None and (report := required.report).ca_bundle is not None:
+        files[place.scan_ca_file] = contents.text(report.ca_bundle.config_map_ref)
     store, https = model.source.object_store, model.source.https
     if store is not None and store.ca_bundle is not None:
         files[place.ca_file] = contents.text(store.ca_bundle.config_map_ref)
@@ -64,6 +68,25 @@ def _file(path: str, place: Place) -> str:
     return "file://" + quote(f"{place.source_dir}/{path}")
 
 
+def _scan_requirement(model: ModelArtifact, place: Place) -> serving.ScanRequirement | None:
+    required = required_scan(model)
+    if required is None:
+        return None
+    report = required.report
+    return serving.ScanRequirement(
+        uri=report.uri,
+        object_store=serving.ObjectStoreAccess(
+            endpoint=report.endpoint.rstrip("/"),
+            region=report.region,
+            ca_file=f"{CONFIG_DIR}/{place.scan_ca_file}" if report.ca_bundle is not None else "",
+        ),
+        credentials_dir=place.scan_credentials_dir if report.credentials_secret_ref is not None else "",
+        dataset_digest=required.dataset_digest or "",
+        verdict=required.verdict,
+        authorities=tuple(each.told() for each in of_report(model, place)),
+    )
+
+
 def _store_access(model: ModelArtifact, place: Place) -> serving.ObjectStoreAccess:
     store, https = model.source.object_store, model.source.https
     trusted = f"{CONFIG_DIR}/{place.ca_file}"
@@ -74,32 +97,6 @@ def _store_access(model: ModelArtifact, place: Place) -> serving.ObjectStoreAcce
     return serving.ObjectStoreAccess(ca_file=trusted if https is not None and https.ca_bundle is not None else "")
 
 
-def _authority(index: int, authority: Authority, place: Place) -> serving.Authority:
-    if authority.key is not None:
-        file = _pem_file(index, place, secret=authority.key.secret_ref is not None)
-        return serving.KeyAuthority(name=authority.name, public_key_file=file)
-    if authority.certificate is not None:
-        file = _pem_file(index, place, secret=authority.certificate.secret_ref is not None)
-        return serving.CertificateAuthority(name=authority.name, chain_file=file)
-    return serving.KeylessAuthority(
-        name=authority.name,
-        trust_root_file=f"{CONFIG_DIR}/{place.trust_root(index)}",
-        identities=tuple(
-            serving.Identity(
-                issuer=each.issuer or "",
-                issuer_reg_exp=each.issuer_reg_exp or "",
-                subject=each.subject or "",
-                subject_reg_exp=each.subject_reg_exp or "",
-            )
-            for each in (authority.keyless.identities if authority.keyless else ())
-        ),
-    )
-
-
-def _pem_file(index: int, place: Place, *, secret: bool) -> str:
-    return f"{place.authority_dir(index)}/authority.pem" if secret else f"{CONFIG_DIR}/{place.authority(index)}.pem"
-
-
 def config_maps(model: ModelArtifact, field: str) -> Iterator[tuple[str, ConfigMapKeyRef]]:
     """Yields every key of a ConfigMap that is copied, with the field that names it."""
     source = model.source
@@ -107,9 +104,12 @@ def config_maps(model: ModelArtifact, field: str) -> Iterator[tuple[str, ConfigM
         yield f"{field}.source.objectStore.caBundle.configMapRef", source.object_store.ca_bundle.config_map_ref
     if source.https is not None and source.https.ca_bundle is not None:
         yield f"{field}.source.https.caBundle", source.https.ca_bundle
-    for index, authority in enumerate(model.verify.authorities if model.verify else ()):
-        if authority.keyless is not None:
-            yield f"{field}.verify.authorities[{index}].keyless.trustRoot", authority.keyless.trust_root
+    required = required_scan(model)
+    if required is not None and (report := required.report).ca_bundle is not None:
+        yield f"{field}.requireScan.report.caBundle.configMapRef", report.ca_bundle.config_map_ref
+    for trusted in everyone(model, Place()):
+        if trusted.authority.keyless is not None:
+            yield f"{field}.{trusted.field}.keyless.trustRoot", trusted.authority.keyless.trust_root
 
 
 def secrets(model: ModelArtifact, field: str) -> Iterator[Mention]:
@@ -117,13 +117,14 @@ def secrets(model: ModelArtifact, field: str) -> Iterator[Mention]:
     store = model.source.object_store
     if store is not None and store.credentials_secret_ref is not None:
         yield Mention(f"{field}.source.objectStore.credentialsSecretRef", store.credentials_secret_ref.name)
-    for index, authority in enumerate(model.verify.authorities if model.verify else ()):
-        if authority.key is not None and authority.key.secret_ref is not None:
-            ref = authority.key.secret_ref
-            yield Mention(f"{field}.verify.authorities[{index}].key.secretRef", ref.name, ref.key)
-        if authority.certificate is not None and authority.certificate.secret_ref is not None:
-            ref = authority.certificate.secret_ref
-            yield Mention(f"{field}.verify.authorities[{index}].certificate.secretRef", ref.name, ref.key)
+    required = required_scan(model)
+    if required is not None and (report := required.report).credentials_secret_ref is not None:
+        yield Mention(f"{field}.requireScan.report.credentialsSecretRef", report.credentials_secret_ref.name)
+    for trusted in everyone(model, Place()):
+        if trusted.secret_ref is not None:
+            kind = "key" if trusted.authority.key is not None else "certificate"
+            ref = trusted.secret_ref
+            yield Mention(f"{field}.{trusted.field}.{kind}.secretRef", ref.name, ref.key)
 
 
 def claims(model: ModelArtifact, field: str) -> Iterator[Mention]:

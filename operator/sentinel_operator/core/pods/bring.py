@@ -9,7 +9,8 @@ from sentinel_operator.api.fields import quantity
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.pods.containers import container, credentials, merged
 from sentinel_operator.core.pods.place import Place
-from sentinel_operator.core.pods.volumes import Mounted, empty, secret_file
+from sentinel_operator.core.pods.trusted import everyone, required_scan
+from sentinel_operator.core.pods.volumes import Mounted, empty, secret, secret_file
 
 _SLACK = 64 * 1024**2
 _COPIES = 2
@@ -78,11 +79,12 @@ def cache_volumes(model: ModelArtifact, place: Place) -> Iterator[Mounted]:
 
 
 def authority_volumes(model: ModelArtifact, place: Place) -> Iterator[Mounted]:
-    """Gives the Secrets that hold what signatures are verified by."""
-    for index, authority in enumerate(model.verify.authorities if model.verify else ()):
-        ref = (authority.key and authority.key.secret_ref) or (
-            authority.certificate and authority.certificate.secret_ref
-        )
-        if ref:
-            source = secret_file(ref, "authority.pem")
-            yield Mounted(place.authority(index), source, place.authority_dir(index), readers=(place.fetch,))
+    """Gives the Secrets that hold what signatures are verified by, and the credentials of a scan's report."""
+    for trusted in everyone(model, place):
+        if trusted.secret_ref is not None:
+            source = secret_file(trusted.secret_ref, "authority.pem")
+            yield Mounted(trusted.stem, source, trusted.folder, readers=(place.fetch,))
+    required = required_scan(model)
+    if required is not None and (report := required.report).credentials_secret_ref is not None:
+        source = secret(report.credentials_secret_ref.name)
+        yield Mounted(place.scan_credentials, source, place.scan_credentials_dir, readers=(place.fetch,))

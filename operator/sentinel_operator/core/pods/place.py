@@ -60,6 +60,33 @@ class Place:
         """Where the Secret of an authority is mounted."""
         return f"{SECRETS_DIR}/{self.authority(index)}"
 
+    @property
+    def scan_credentials(self) -> str:
+        """Names the volume of the credentials by which the report of a scan is read."""
+        return f"scan-credentials{self.suffix}"
+
+    @property
+    def scan_credentials_dir(self) -> str:
+        """Where they are mounted."""
+        return f"{SECRETS_DIR}/{self.scan_credentials}"
+
+    @property
+    def scan_ca_file(self) -> str:
+        """Names the file of the certificates that the report's store is trusted by."""
+        return f"scan-ca-bundle{self.suffix}.pem"
+
+    def scan_authority(self, index: int) -> str:
+        """Names the volume, and the stem of the file, of one that may have signed the report of a scan."""
+        return f"scan-authority{self.suffix}-{index}"
+
+    def scan_authority_dir(self, index: int) -> str:
+        """Where its Secret is mounted."""
+        return f"{SECRETS_DIR}/{self.scan_authority(index)}"
+
+    def scan_trust_root(self, index: int) -> str:
+        """Names the file of its trust root."""
+        return f"scan-trust-root{self.suffix}-{index}.json"
+
     def trust_root(self, index: int) -> str:
         """Names the file of a keyless authority's trust root."""
         return f"trust-root{self.suffix}-{index}.json"

@@ -11,6 +11,11 @@ from sentinel_operator.core.sentrymodel.volumes import RESERVED, RESERVED_PATHS
 def problems(spec: SentryModelSpec) -> tuple[FieldError, ...]:
     """Gives what would make pods that the API server refuses, or that hide the operator's own files."""
     return (
-        *taken_problems(spec.pod, names=RESERVED, prefixes=("authority-",), paths=RESERVED_PATHS),
+        *taken_problems(
+            spec.pod,
+            names=RESERVED,
+            prefixes=("authority-", "scan-authority-", "scan-credentials"),
+            paths=RESERVED_PATHS,
+        ),
         *image_path_problems(spec.model, "spec.model"),
     )

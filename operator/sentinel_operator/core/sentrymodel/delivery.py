@@ -26,6 +26,7 @@ _REJECTING = frozenset(
     for code in (
         ExitCode.DigestMismatch,
         ExitCode.SignatureInvalid,
+        ExitCode.ScanInvalid,
         ExitCode.SchemaMismatch,
         ExitCode.ModelUnreadable,
         ExitCode.ArtifactTooLarge,
@@ -83,7 +84,7 @@ def _min_available(spec: SentryModelSpec, wanted: int) -> int:
 def _revision(observed: Observed, spec: SentryModelSpec, view: DeploymentView) -> RevisionView:
     revision = view.revision
     routed = observed.owner.name if spec.routing.provider == "Service" else revision_name(observed.owner.name, revision)
-    asked = spec.model.digest is not None or spec.model.verify is not None
+    asked = any(part is not None for part in (spec.model.digest, spec.model.verify, spec.model.require_scan))
     pods = [pod for pod in observed.pods.get(revision, ()) if pod.ready]
     return RevisionView(
         id=revision,
