@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore import UNSIGNED
+from botocore.loaders import create_loader
 
 from sentinel_operator.api.serving import Retry
 from sentinel_workloads.objectstore.faults import translated
 from sentinel_workloads.objectstore.place import Place
 from sentinel_workloads.objectstore.trust import trust_of
 from sentinel_workloads.objectstore.waits import Waits
+
+
+@cache
+def _loader() -> Any:
+    """What is known of S3, read once for all clients of a process: it is most of what making one costs."""
+    return create_loader()
 
 
 @asynccontextmanager
@@ -41,6 +49,7 @@ async def s3_client(
         response_checksum_validation="when_required",  # who wants a checksum asks for it with the request
     )
     session = get_session()
+    session.register_component("data_loader", _loader())
     session.get_component("credential_provider").remove("iam-role")
     with translated(place):
         opened = session.create_client(
