@@ -30,6 +30,7 @@ from sentinel_workloads.scan.lines import line_of
 from sentinel_workloads.scan.opened import Stores, open_detector, open_stores
 from sentinel_workloads.scan.plan.make import make_plan
 from sentinel_workloads.scan.plan.stored import read_work, require_plan
+from sentinel_workloads.scan.quarantine.again import cut_objects
 from sentinel_workloads.scan.quarantine.finish import finish_quarantine
 from sentinel_workloads.scan.quarantine.put import Quarantine
 from sentinel_workloads.scan.shard.batches import length_of
@@ -104,7 +105,9 @@ async def report(config: ScanConfig, *, port: int) -> Ended:
 
         async def concluded(conclusion: Conclusion) -> None:
             if stores.quarantine:
-                await finish_quarantine(config, conclusion, source=stores.source, target=stores.quarantine)
+                planned = await require_plan(stores.output, source=config.source.uri)
+                cut = await cut_objects(stores.output, planned)
+                await finish_quarantine(config, conclusion, source=stores.source, target=stores.quarantine, cut=cut)
             if stores.cache and conclusion.detector:
                 await compact(
                     stores.cache, detector=conclusion.detector, ttl_seconds=config.cache_ttl_seconds, now=time.time()

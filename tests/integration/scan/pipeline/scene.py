@@ -19,6 +19,7 @@ from sentinel_workloads.scan.judged import Detects
 from sentinel_workloads.scan.opened import open_detector, open_stores
 from sentinel_workloads.scan.plan.make import make_plan
 from sentinel_workloads.scan.plan.stored import require_plan
+from sentinel_workloads.scan.quarantine.again import cut_objects
 from sentinel_workloads.scan.quarantine.finish import finish_quarantine
 from sentinel_workloads.scan.results import results
 from sentinel_workloads.scan.shard.run import run_shard
@@ -105,7 +106,8 @@ class Scene:
     async def finish(self, config: ScanConfig, conclusion: Conclusion) -> None:
         async with open_stores(config) as stores:
             assert stores.quarantine
-            await finish_quarantine(config, conclusion, source=stores.source, target=stores.quarantine)
+            cut = await cut_objects(stores.output, await require_plan(stores.output, source=config.source.uri))
+            await finish_quarantine(config, conclusion, source=stores.source, target=stores.quarantine, cut=cut)
 
     async def lines(self, config: ScanConfig, shards: int) -> list[ResultLine | Footer]:
         async with open_store(config.output, field="spec.output", retry=HASTY) as output:

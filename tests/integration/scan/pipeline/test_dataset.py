@@ -40,6 +40,26 @@ async def test_the_same_text_under_other_labels_is_quarantined(scene: Scene) -> 
     assert (conclusion.counts.quarantined, conclusion.allowed) == (3, 5)
 
 
+@pytest.mark.parametrize("shards", [1, 4])
+async def test_rows_with_other_labels_are_put_aside_with_their_texts(scene: Scene, shards: int) -> None:
+    flipped = labelled(("The film was dull.", "pos"))
+    await scene.put(
+        {
+            "a.jsonl": labelled(*[("The film was dull.", "neg")] * 3),
+            "b.jsonl": rows(20_000) + b"\n" + flipped + rows(20_000) + flipped,
+            "c.csv": b"text,label\nThe film was dull.,neg\nThe film was dull.,pos\n",
+        }
+    )
+    config = scene.config(reading={"label_field": "label"}, shards=shards, batch_size=2048)
+    lines, conclusion = await scene.scan(config)
+    await scene.finish(config, conclusion)
+    kept = [json.loads(row) for row in (await scene.read("aside/ml.job/rows/dataset.jsonl")).splitlines()]
+    assert [(row["object"], row["text"]) for row in kept] == [
+        (name, "The film was dull.") for name in ("b.jsonl", "b.jsonl", "c.csv")
+    ]
+    assert conclusion.counts.quarantined == len(kept) == sum(line.verdict == "Quarantined" for line in lines)
+
+
 async def test_objects_of_unknown_provenance_are_quarantined(scene: Scene) -> None:
     objects = {"a b.txt": b"known", "b.txt": b"changed since", "c.jsonl": rows(3), "d.txt": b"nobody knows"}
     await scene.put(objects)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 from sentinel_operator.api.scanning import ObjectLine, ResultLine, ScanConfig
 from sentinel_workloads.objectstore.failures import ChangedError, CorruptError, MissingError
 from sentinel_workloads.scan.dataset.conclusion import Conclusion
 from sentinel_workloads.scan.dataset.overruled import FLIPPED, UNKNOWN
 from sentinel_workloads.scan.lines import value_of
-from sentinel_workloads.scan.quarantine.put import PUT_ASIDE, job_folder, object_name
+from sentinel_workloads.scan.quarantine.again import Again
+from sentinel_workloads.scan.quarantine.put import PUT_ASIDE, job_folder, object_name, row_of
 from sentinel_workloads.scan.store import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -23,24 +22,29 @@ _ONE_DOCUMENT = {"txt", "unknown"}
 
 
 async def finish_quarantine(
-    config: ScanConfig, conclusion: Conclusion, *, source: ObjectStore, target: ObjectStore
+    config: ScanConfig, conclusion: Conclusion, *, source: ObjectStore, target: ObjectStore, cut: frozenset[str]
 ) -> None:
-    """After it, every object that is put aside whole has its copy, and with Move no longer lies in the source.
+    """After it, everything that is put aside has its copy, and with Move no object that is lies in the source whole.
 
     An object is removed only when its copy is there and it still is what was judged. Rows never leave their object:
-    the clean manifest leaves them out. Done again, it does nothing more.
+    the clean manifest leaves them out. Done again, it does nothing more. `cut`: the objects that were judged in parts.
     """
+    again = Again(source, config.reading, cut=cut)
     with tempfile.TemporaryDirectory(prefix="sentinel-quarantine-") as folder:
-        pointers = Path(folder) / "rows"
-        with pointers.open("wb") as file:
+        rows = Path(folder) / "rows"
+        with rows.open("wb") as file:
+            last = ""
             async for line, known in _put_aside(conclusion):
                 shown = _OF_THE_DATASET & {reason.rule for reason in line.reasons}
-                if known.format in _ONE_DOCUMENT:
-                    await _finish_object(config, known, source=source, target=target, copy=bool(shown))
+                if known.format in _ONE_DOCUMENT or UNKNOWN.rule in shown:
+                    if last != known.object:
+                        await _finish_object(config, known, source=source, target=target, copy=bool(shown))
+                    last = known.object
                 elif shown:
-                    file.write(_pointer(line))
-        if pointers.stat().st_size:
-            await target.put(f"{job_folder(config)}rows/dataset.jsonl", pointers)
+                    file.write(row_of(await again.find(known, line), line))
+        await again.close()
+        if rows.stat().st_size:
+            await target.put(f"{job_folder(config)}rows/dataset.jsonl", rows)
 
 
 async def _put_aside(conclusion: Conclusion) -> AsyncIterator[tuple[ResultLine, ObjectLine]]:
@@ -68,10 +72,3 @@ async def _finish_object(
                 await source.delete(known.object, etag=known.etag)
     except (ChangedError, CorruptError, MissingError) as error:
         log.warning("not put aside: it is no longer what was judged", extra={"fault": str(error)})
-
-
-def _pointer(line: ResultLine) -> bytes:
-    """A row that its shard took for harmless: where it is, and why it is not allowed."""
-    kept: dict[str, Any] = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    kept |= {"object": line.object, "row": line.row, "pointer": True}
-    return json.dumps(kept, sort_keys=True, ensure_ascii=False).encode() + b"\n"

@@ -42,19 +42,18 @@ class Quarantine:
     async def put(self, shard: int, part: int, batch: Sequence[tuple[Document, ResultLine]]) -> None:
         """Puts aside what of the batch has to be; when it returns, it is there."""
         chosen = [(document, line) for document, line in batch if line.verdict in PUT_ASIDE]
-        rows: list[dict[str, Any]] = []
+        rows: list[tuple[str, int, bytes]] = []
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def one(document: Document, line: ResultLine) -> None:
             async with slots:
                 if document.whole and await self._copied(document.object):
                     return
-            rows.append(_row(document, line))
+            rows.append((line.object, line.row, row_of(document, line)))
 
         await asyncio.gather(*(one(document, line) for document, line in chosen))
         if rows:
-            rows.sort(key=lambda row: (row["object"], row["row"]))
-            body = b"".join(json.dumps(row, sort_keys=True, ensure_ascii=False).encode() + b"\n" for row in rows)
+            body = b"".join(row for _, _, row in sorted(rows))
             await self._target.put(rows_name(self._config, shard, part), body)
 
     async def _copied(self, key: str) -> bool:
@@ -66,16 +65,16 @@ class Quarantine:
             return False
 
 
-def _row(document: Document, line: ResultLine) -> dict[str, Any]:
-    """A row as it is kept: the text, or the raw bytes, or where they are."""
+def row_of(document: Document | None, line: ResultLine) -> bytes:
+    """A row as it is kept: with the text, or the raw bytes, or a word that it is where it was."""
     kept: dict[str, Any] = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     kept |= {"object": line.object, "row": line.row}
     kept.pop("excerpt", None)
     kept.pop("excerptStart", None)
-    if document.fault is None:
+    if document is not None and document.fault is None:
         kept["text"] = document.text
-    elif document.raw:
+    elif document is not None and document.raw:
         kept["raw"] = base64.b64encode(document.raw).decode()
     else:
-        kept["pointer"] = True  # it is where it was: too large, or gone
-    return kept
+        kept["pointer"] = True  # too large to be kept, or gone
+    return json.dumps(kept, sort_keys=True, ensure_ascii=False).encode() + b"\n"
