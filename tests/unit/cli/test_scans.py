@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 
 from sentinel_operator.api.kinds import SCAN_JOB
 from sentinel_operator.api.scanning import ScanExit, ScanFailure
 from sentinel_operator.cli.follow import Seen
 from sentinel_operator.cli.headline import headline
+from sentinel_operator.cli.offline import render
+from sentinel_operator.cli.outcome import Invalid
 from sentinel_operator.cli.story import Gathered, story
 from sentinel_operator.cli.table import table
 from sentinel_operator.cli.view import View
@@ -96,3 +99,15 @@ def test_a_line_a_change_tells_how_far_it_is():
     assert change is not None
     assert change.text == "Ready=False Scanning 10% 30 scanned, 2 quarantined: 0 of 3 shards are scanned"
     assert any("10% of 30,000 bytes" in line.plain for line in view.lines(NOW))
+
+
+def test_what_it_would_become_is_shown_without_a_cluster(tmp_path):
+    file = tmp_path / "scan.yaml"
+    file.write_text(yaml.safe_dump(a_scan(shards=4)))
+    made, warnings = render(str(file), settings=None, namespace=None)
+    assert [child["kind"] for child in made] == ["ServiceAccount", "NetworkPolicy", "ConfigMap", "Job", "Job", "Job"]
+    assert made[4]["spec"]["completions"] == 4
+    assert any("spec.detectors.embedding is not set" in each for each in warnings)
+    file.write_text(yaml.safe_dump(a_scan(batchSize=0, strange=1)))
+    with pytest.raises(Invalid, match=r"spec\.strange.*\n?spec\.batchSize"):
+        render(str(file), settings=None, namespace=None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sentinel_operator.api.scanning import ShardOutcome
+from sentinel_operator.api.scanning import ScanExit, ShardOutcome
+from tests.integration.crds.kstatus import kstatus
 from tests.support.scanworld import ScanWorld, a_plan, a_report, a_scan, counts, refusal
 
 
@@ -259,3 +260,31 @@ def test_what_is_being_deleted_is_not_touched():
     scan.raw["metadata"]["deletionTimestamp"] = "2025-03-01T12:00:00Z"
     plan = scan.plan()
     assert (plan.apply, plan.delete, plan.status, plan.events) == ((), (), None, ())
+
+
+@pytest.mark.parametrize(
+    ("arrange", "read_as"),
+    [
+        (ScanWorld.settle, "InProgress"),
+        (ScanWorld.planned, "InProgress"),
+        (ScanWorld.scanned, "InProgress"),
+        (ScanWorld.finished, "Current"),
+    ],
+)
+def test_tools_that_know_nothing_of_scans_read_it_right(arrange, read_as):
+    scan = world()
+    arrange(scan)
+    assert kstatus(scan.raw) == read_as
+
+
+def test_tools_read_a_failure_as_one_and_a_change_as_one_that_is_under_way():
+    scan = world()
+    scan.settle()
+    scan.fail("plan", ScanExit.NotFound)
+    scan.fail_job("plan")
+    scan.settle()
+    assert kstatus(scan.raw) == "Failed"
+    scan.edit(parallelism=1)
+    assert kstatus(scan.raw) == "InProgress"
+    scan.settle()
+    assert kstatus(scan.raw) == "Failed"
