@@ -15,6 +15,8 @@ from sentinel_operator.api.base import Model
 from sentinel_operator.api.scanning import PREDICATE_TYPE, Counts, Thresholds
 
 DATASET = "dataset"
+STATEMENT_FILE = "statement.sigstore.json"
+"""The signed statement, in the folder of the report."""
 
 
 class StatementError(Exception):

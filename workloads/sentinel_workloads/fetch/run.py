@@ -32,6 +32,10 @@ async def fetch(config: FetchConfig, out: Path) -> Verification:
     try:
         handover.clear()
         judges = await asyncio.to_thread(load_judges, config.authorities) if config.verify != "None" else ()
+        if config.require_scan:
+            from sentinel_workloads.fetch.scanned import demand_scan  # noqa: PLC0415 - few models ask for it
+
+            await demand_scan(config, config.require_scan)
         copy, verification = await _bring_and_verify(config, handover, judges, cache)
         copy = handover.publish(copy, verification, fingerprint=mark)
     finally:

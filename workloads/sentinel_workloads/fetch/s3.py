@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -31,9 +31,8 @@ FIELD = "spec.model.source.objectStore"
 class S3Source:
     """One object, or all objects below a prefix."""
 
-    uri_field = f"{FIELD}.uri"
-
     def __init__(self, client: Any, config: FetchConfig, place: Place) -> None:
+        self.uri_field = f"{place.field}.uri"
         self._client, self._config, self._place = client, config, place
         self._waits = Waits.within(config.retry)
         self._bucket, self._key = place.split()
@@ -91,10 +90,12 @@ class S3Source:
 
 
 @asynccontextmanager
-async def s3_source(config: FetchConfig) -> AsyncIterator[S3Source]:
+async def s3_source(
+    config: FetchConfig, *, field: str = FIELD, credentials: Mapping[str, str] | None = None
+) -> AsyncIterator[S3Source]:
     """A source with a client of its own. Checksums are not asked for: every byte is checked against the digest."""
-    place = Place(config.uri, config.object_store, FIELD)
-    async with s3_client(place, retry=config.retry, connections=PARALLEL + 2) as client:
+    place = Place(config.uri, config.object_store, field)
+    async with s3_client(place, retry=config.retry, connections=PARALLEL + 2, credentials=credentials) as client:
         yield S3Source(client, config, place)
 
 

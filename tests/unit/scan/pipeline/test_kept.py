@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sentinel_operator.api.scanning import Counts, Footer, ReasonLine, ResultLine, ScanExit, ScanFailure, SpanLine
 from sentinel_operator.api.serving import Retry
+from sentinel_workloads.objectstore.credentials import mounted_credentials
 from sentinel_workloads.objectstore.failures import ChangedError, Failure, MissingError
 from sentinel_workloads.scan.cache.segment import (
     BrokenSegmentError,
@@ -25,7 +26,6 @@ from sentinel_workloads.scan.lines import UnreadablePartError, packed, unpacked
 from sentinel_workloads.scan.spill import Sorter
 from sentinel_workloads.scan.store import open_store
 from sentinel_workloads.scan.store.local import LocalStore
-from sentinel_workloads.scan.store.opened import mounted_credentials
 from sentinel_workloads.scan.termination import MAX_BYTES, rendered
 
 DETECTOR = "sha256:" + "a" * 64

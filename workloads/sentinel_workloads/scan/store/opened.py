@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from sentinel_operator.api.scanning import ScanExit, Store
 from sentinel_operator.api.serving import Retry
+from sentinel_workloads.objectstore.credentials import mounted_credentials
 from sentinel_workloads.objectstore.failures import Failure
 from sentinel_workloads.scan.store.local import LocalStore
 from sentinel_workloads.scan.store.protocol import ObjectStore
 
 CONNECTIONS = 24
-_CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "aws_access_key_id",
-    "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
-    "AWS_SESSION_TOKEN": "aws_session_token",
-}
 
 
 @asynccontextmanager
@@ -41,21 +36,3 @@ async def open_store(store: Store, *, field: str, retry: Retry) -> AsyncIterator
         case scheme:
             message = f"an address begins with s3:// or file:///, not with {scheme or 'nothing'}"
             raise Failure(ScanExit.InvalidConfig, f"{field}.uri", message)
-
-
-def mounted_credentials(folder: str, *, field: str) -> dict[str, str]:
-    """The credentials of a mounted Secret as the client wants them; none where no folder is named."""
-    if not folder:
-        return {}
-    found = {}
-    for name, parameter in _CREDENTIALS.items():
-        try:
-            found[parameter] = (Path(folder) / name).read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            if name != "AWS_SESSION_TOKEN":
-                message = f"the Secret has no key {name}"
-                raise Failure(ScanExit.AccessDenied, f"{field}.credentialsSecretRef", message) from None
-        except (OSError, UnicodeDecodeError) as error:
-            message = f"key {name} of the Secret cannot be read: {type(error).__name__}"
-            raise Failure(ScanExit.AccessDenied, f"{field}.credentialsSecretRef", message) from error
-    return found
