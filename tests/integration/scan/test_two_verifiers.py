@@ -15,11 +15,13 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from typer.testing import CliRunner
 
 from demo.sigstorejs import Answer, verified_by_identity, verified_by_key
 from sentinel_operator.api.scanning import Signing
 from sentinel_operator.api.serving import Identity
 from sentinel_workloads.scan.attest.sign import SigningError, signer_of
+from sentinel_workloads.scan.cli.__main__ import app
 from sentinel_workloads.signature.bundle import RejectedError
 from sentinel_workloads.signature.statements import IdentityVerifier, KeyVerifier, StatementVerifier
 from tests.support.reports import a_report_of
@@ -207,3 +209,18 @@ async def test_a_signature_that_cannot_be_had_is_explained(tmp_path: Path, what:
     assert signer
     with pytest.raises(SigningError, match="did not do its part"):
         signer.sign(b'{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"x","digest":{"sha256":"00"}}]}')
+
+
+def test_people_sign_and_verify_keyless(tmp_path: Path, sigstore: SigstoreMock) -> None:
+    (tmp_path / "bread.txt").write_text("Bread is made of flour.")
+    signed = CliRunner().invoke(
+        app,
+        ["run", str(tmp_path / "bread.txt"), "--output", str(tmp_path / "out"), "--quiet"]
+        + ["--token", str(token(tmp_path)), "--trust-config", str(sigstore.trust_config)],
+    )
+    assert signed.exit_code == 0, signed.output
+    assert f"signed by {SUBJECT}" in signed.output
+    trust = ["--issuer", ISSUER, "--trust-root", str(sigstore.trusted_root)]
+    for identity, code in ((SUBJECT, 0), ("https://mallory", 1)):
+        proven = CliRunner().invoke(app, ["verify", str(tmp_path / "out"), "--identity", identity, *trust])
+        assert proven.exit_code == code, proven.output

@@ -53,10 +53,10 @@ def risk_histogram(histogram: Sequence[int], thresholds: Thresholds) -> str:
             f'<rect class="{kind}" x="{number * width + 1:.1f}" y="{_BASE - height:.1f}" width="{width - 2:.1f}" '
             f'height="{height:.1f}"><title>risk {first} to {last}: {count:,}</title></rect>'
         )
-    lines = [_threshold(thresholds.elevated, "elevated", 8), _threshold(thresholds.quarantine, "quarantine", 8)]
+    lines = [_threshold(thresholds.elevated, "elevated", 10), _threshold(thresholds.quarantine, "quarantine", 10)]
     ticks = [
-        f'<text x="{min(max(value * WIDTH / 100, 4), WIDTH - 20):.0f}" y="{_BASE + 14}" class="tick">{value}</text>'
-        for value in (0, 25, 50, 75, 100)
+        f'<text x="{value * WIDTH / 100:.0f}" y="{_BASE + 14}" text-anchor="{anchor}" class="tick">{value}</text>'
+        for value, anchor in ((0, "start"), (25, "middle"), (50, "middle"), (75, "middle"), (100, "end"))
     ]
     base = f'<line x1="0" y1="{_BASE}" x2="{WIDTH}" y2="{_BASE}" class="axis"/>'
     return _svg("Documents by risk, logarithmic", _BASE + 18, "".join([*bars, *lines, base, *ticks]))
