@@ -213,11 +213,9 @@ async def test_a_signature_that_cannot_be_had_is_explained(tmp_path: Path, what:
 
 def test_people_sign_and_verify_keyless(tmp_path: Path, sigstore: SigstoreMock) -> None:
     (tmp_path / "bread.txt").write_text("Bread is made of flour.")
-    signed = CliRunner().invoke(
-        app,
-        ["run", str(tmp_path / "bread.txt"), "--output", str(tmp_path / "out"), "--quiet"]
-        + ["--token", str(token(tmp_path)), "--trust-config", str(sigstore.trust_config)],
-    )
+    arguments = ["run", str(tmp_path / "bread.txt"), "--output", str(tmp_path / "out"), "--quiet"]
+    arguments += ["--token", str(token(tmp_path)), "--trust-config", str(sigstore.trust_config)]
+    signed = CliRunner().invoke(app, arguments)
     assert signed.exit_code == 0, signed.output
     assert f"signed by {SUBJECT}" in signed.output
     trust = ["--issuer", ISSUER, "--trust-root", str(sigstore.trusted_root)]
