@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sentinel_operator.api.scanstatus import Phase
@@ -9,16 +10,23 @@ from sentinel_operator.core.pods.faults import REFERENCE_NOT_FOUND
 from sentinel_operator.core.scanjob.assess import Assessment
 from sentinel_operator.core.scanjob.jobs import children_name
 from sentinel_operator.core.scanjob.observe import Observed
+from sentinel_operator.core.scanjob.volumes import Step
 
 INVALID_SPEC = "InvalidSpec"
 MANAGED_ELSEWHERE = "ManagedElsewhere"
 NAME_CONFLICT = "NameConflict"
 SUSPENDED = "Suspended"
-_WORK = {
+_WORK: Mapping[Step, str] = {
     "plan": "the source is listed and cut into shards",
     "shard": "{done} of {all} shards are scanned",
     "report": "the results are put together",
 }
+_DONE: Mapping[Step, str] = {
+    **_WORK,
+    "plan": "nothing is scanned yet",
+    "report": "every shard is scanned, and the report is left",
+}
+"""The same while nobody works."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +47,15 @@ def summarize(observed: Observed, assessment: Assessment) -> Summary:
     if end is not None:
         return Summary(reason=end.reason, message=end.message, phase=phase, ready=end.ready, stalled=not end.ready)
     if assessment.spec.suspend:
-        return Summary(reason=SUSPENDED, message=f"spec.suspend is set; {work(observed, assessment)}", phase=phase)
+        told = work(observed, assessment, words=_DONE)
+        return Summary(reason=SUSPENDED, message=f"spec.suspend is set; {told}", phase=phase)
     taken = obstacle(observed)
     if taken is not None:
         return taken
-    told = work(observed, assessment)
     if assessment.queued:
-        return Summary(reason="Queued", message=f"{assessment.waits}; {told}", phase=phase, reconciling=True)
+        told = f"{assessment.waits}; {work(observed, assessment, words=_DONE)}"
+        return Summary(reason="Queued", message=told, phase=phase, reconciling=True)
+    told = work(observed, assessment)
     if assessment.fault is not None:
         fault = assessment.fault
         return Summary(reason=fault.reason, message=f"{fault.message} ({told})", phase=phase, reconciling=True)
@@ -65,9 +75,9 @@ def obstacle(observed: Observed) -> Summary | None:
     return None
 
 
-def work(observed: Observed, assessment: Assessment) -> str:
+def work(observed: Observed, assessment: Assessment, *, words: Mapping[Step, str] = _WORK) -> str:
     """Says what the step does, and how much of it is done."""
     job = observed.jobs.get("shard")
     done = job.succeeded if job is not None else 0
     shards = assessment.plan.shards if assessment.plan is not None else 0
-    return _WORK[assessment.step].format(done=done, all=shards)
+    return words[assessment.step].format(done=done, all=shards)
