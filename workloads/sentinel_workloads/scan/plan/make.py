@@ -40,7 +40,8 @@ async def _listed(config: ScanConfig, source: ObjectStore, found: Sorter) -> int
         found.add(item.key.encode(), line_of(line))
         total += cost_of(line)
     if not found.count:
-        raise Failure(ScanExit.NotFound, f"{source.field}.uri", f"there is no object below {source.uri}")
+        hint = "" if source.uri.endswith("/") else " (the address of a prefix ends with /)"
+        raise Failure(ScanExit.NotFound, f"{source.field}.uri", f"there is no object below {source.uri}{hint}")
     return total
 
 
