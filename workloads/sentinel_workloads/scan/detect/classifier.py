@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from heapq import heappush, heappushpop
@@ -14,7 +15,7 @@ from sentinel_workloads.scan.detect.head import Head
 from sentinel_workloads.scan.detect.passage import Passage
 from sentinel_workloads.scan.detect.windows import windows
 
-MOST_WINDOWS = 16
+MOST_WINDOWS = 24
 """Windows of a document that the encoder reads: those whose words look most like an attack, the first and the last."""
 PARAPHRASE = "paraphrase"
 RULE = "classifier.window"
@@ -115,10 +116,13 @@ class Classifier:
     def likelihood(self, choice: Choice, evidence: Mapping[str, float]) -> Likelihood:
         """Gives how likely the worst window is an attack, the rules' evidence on the document taken in."""
         worst: tuple[float, Window] | None = None
-        for window in choice.windows():
+        windows = choice.windows()
+        # An attack is one window of a document's: how likely each is it beforehand falls with their number.
+        rarer = math.log(len(windows)) if windows else 0.0
+        for window in windows:
             logit = self._head.logit(window.lexical, self._encoder.embed(window.text), evidence)
             if worst is None or logit > worst[0]:
                 worst = (logit, window)
         if worst is None:
             return Likelihood(0.0, None)
-        return Likelihood(self._head.probability(worst[0]), worst[1])
+        return Likelihood(self._head.probability(worst[0] - rarer), worst[1])

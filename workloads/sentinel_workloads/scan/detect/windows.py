@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-LONGEST = 400
+LONGEST = 280
 """Code points of a window at most."""
-USUAL = 320
+USUAL = 220
 """Code points after which a window ends at the next sentence's end before it."""
-_SHORTEST = 120
-_OVERLAP = 80
+_SHORTEST = 90
+_OVERLAP = 60
 """Code points that are read twice where a sentence had to be cut."""
 _SENTENCE_END = re.compile(r"[.!?;:。！？]\s|\n")
 _TEXT = re.compile(r"\S")

@@ -87,7 +87,7 @@ def _words(raw: bytes) -> str | None:
         readable = sum(character.isalpha() or character.isspace() for character in text)
         if len(text) >= _LEAST and readable >= _READABLE * len(text):
             return text
-        if len(text) >= _CERTAIN and text.isascii() and text.isprintable():
+        if len(text) >= _CERTAIN and text.isascii() and "".join(text.split()).isprintable():
             return text
     return None
 
