@@ -14,7 +14,6 @@ from typing import Any
 from sentinel_operator.api.scanning import ScanConfig
 
 SHARDS = 2
-MIB = 1024
 Pod = tuple[str, subprocess.Popen[bytes]]
 
 
@@ -25,6 +24,8 @@ class Ran:
     plan_seconds: float
     shard_seconds: float
     report_seconds: float
+    cpu_seconds: float
+    """Of all pods, on whatever core."""
     peak_mib: float
     """Resident, of the shard that took most."""
     report_mib: float
@@ -48,20 +49,21 @@ def scan(config: ScanConfig, folder: Path, environment: dict[str, str]) -> Ran:
     folder.mkdir()
     (folder / "scan.json").write_text(config.model_dump_json(by_alias=True))
     start = time.perf_counter()
-    _ended(_started("plan", folder, environment), folder)
+    plan = _ended(_started("plan", folder, environment), folder)
     planned = time.perf_counter()
     shards = json.loads((folder / "plan.ended").read_text())["shards"]
     pods = [_started("shard", folder, environment, index) for index in range(shards)]
-    peaks = [_ended(pod, folder) for pod in pods]
+    used = [_ended(pod, folder) for pod in pods]
     judged = time.perf_counter()
-    report_peak = _ended(_started("report", folder, environment), folder)
+    report = _ended(_started("report", folder, environment), folder)
     counts: dict[str, Any] = json.loads((folder / "report.ended").read_text())["counts"]
     return Ran(
         plan_seconds=planned - start,
         shard_seconds=judged - planned,
         report_seconds=time.perf_counter() - judged,
-        peak_mib=max(peaks),
-        report_mib=report_peak,
+        cpu_seconds=sum(each["cpu"] for each in (plan, *used, report)),
+        peak_mib=max(each["mib"] for each in used),
+        report_mib=report["mib"],
         documents=counts["documents"],
         cached=counts["cached"],
         quarantined=counts["quarantined"],
@@ -72,18 +74,19 @@ def _started(
     step: str, folder: Path, environment: dict[str, str], index: int = 0
 ) -> tuple[str, subprocess.Popen[bytes]]:
     name = f"{step}-{index}" if step == "shard" else step
-    command = [sys.executable, "-m", "sentinel_workloads.scan", step, "--port=-1", f"--index={index}"]
+    command = [sys.executable, "-m", "benchmarks.scan.pod", str(folder / f"{name}.used")]
+    command += [step, "--port=-1", f"--index={index}"]
     command.append(f"--config={folder / 'scan.json'}")
     told = {**os.environ, **environment, "TERMINATION_LOG": str(folder / f"{name}.ended")}
     with (folder / f"{name}.log").open("wb") as log:
         return name, subprocess.Popen(command, env=told, stdout=log, stderr=log)
 
 
-def _ended(pod: Pod, folder: Path) -> float:
-    """Its peak in MiB."""
+def _ended(pod: Pod, folder: Path) -> dict[str, float]:
+    """What it used."""
     name, process = pod
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{name} ended with {process.returncode}:\n{(folder / f'{name}.log').read_text()[-3000:]}")
-    return used.ru_maxrss / MIB
+    if process.wait():
+        log = (folder / f"{name}.log").read_text()[-3000:]
+        raise RuntimeError(f"{name} ended with {process.returncode}:\n{log}")
+    used: dict[str, float] = json.loads((folder / f"{name}.used").read_text())
+    return used
