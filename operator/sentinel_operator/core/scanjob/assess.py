@@ -26,6 +26,8 @@ NO_OUTCOME = "OutcomeUnreadable"
 INCOMPLETE: ScanVerdict = "Incomplete"
 SHARDS_FAILED = "ShardsFailed"
 FINISHED = "Finished"
+_ELSEWHERE: dict[str, Step] = {"signing": "report", "detectors": "shard"}
+"""What only one step's pods have."""
 PHASES: dict[Step, Phase] = {"plan": "Planning", "shard": "Scanning", "report": "Reporting"}
 
 
@@ -138,7 +140,7 @@ def _standing(
 def _under_way(observed: Observed, spec: ScanJobSpec, step: Step, plan: PlanOutcome | None, job: JobView) -> Assessment:
     queued = job.suspended and spec.queue_name is not None and not spec.suspend
     waits = f"Job {job.ref.name} waits in queue {spec.queue_name} ({QUEUE_LABEL})" if queued else ""
-    fault = _worst(observed, spec, job)
+    fault = _worst(observed, spec, step, job)
     if not waits and not job.pods and not job.suspended and not job.active:
         waits = f"Job {job.ref.name} has no pod yet"
     return Assessment(
@@ -179,7 +181,7 @@ def _failure(job: JobView, step: Step) -> End:
 _UNJUDGED = "their documents have no verdict, and there is no report"
 
 
-def _worst(observed: Observed, spec: ScanJobSpec, job: JobView) -> Fault | None:
+def _worst(observed: Observed, spec: ScanJobSpec, step: Step, job: JobView) -> Fault | None:
     """Gives what a person has to see first of what is wrong now; a pod that has been replaced is over."""
     better = {pod.index for pod in job.pods if pod.success is not None or pod.started}
     faults = [pod.fault for pod in job.pods if pod.fault is not None and pod.index not in better]
@@ -187,7 +189,7 @@ def _worst(observed: Observed, spec: ScanJobSpec, job: JobView) -> Fault | None:
         return min(faults, key=lambda fault: fault.rank)
     limit = observed.now - timedelta(seconds=MOUNT_SECONDS)
     if any(pod.mounting_since is not None and pod.mounting_since <= limit for pod in job.pods):
-        return _unmounted(spec)
+        return _unmounted(spec, step)
     return None
 
 
@@ -196,9 +198,10 @@ def _mounted_by(observed: Observed, job: JobView) -> float | None:
     return min(((each - observed.now).total_seconds() for each in moments if each > observed.now), default=None)
 
 
-def _unmounted(spec: ScanJobSpec) -> Fault:
-    asked = [f"{each.field} (Secret {each.name}{f', key {each.key}' if each.key else ''})" for each in secrets(spec)]
-    asked += [f"{each.field} (claim {each.name})" for each in claims(spec)]
+def _unmounted(spec: ScanJobSpec, step: Step) -> Fault:
+    mounted = [each for each in secrets(spec) if _ELSEWHERE.get(each.field.split(".")[1], step) == step]
+    asked = [f"{each.field} (Secret {each.name}{f', key {each.key}' if each.key else ''})" for each in mounted]
+    asked += [f"{each.field} (claim {each.name})" for each in claims(spec)] if step == "shard" else []
     if not asked:
         return Fault("PodNotStarted", "pods have a node, but no volumes or no network there")
     return Fault(REFERENCE_NOT_FOUND, f"pods wait for their volumes; look whether these exist: {', '.join(asked)}")

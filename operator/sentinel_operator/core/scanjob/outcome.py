@@ -25,6 +25,8 @@ from sentinel_operator.core.scanjob.volumes import SCAN
 
 Success = PlanOutcome | ShardOutcome | ReportOutcome
 _OUTCOME: TypeAdapter[PlanOutcome | ShardOutcome | ReportOutcome | ScanFailure] = TypeAdapter(Outcome)
+STOPPED = "Stopped"
+"""Reason of a pod that was told to end, by a drain or by spec.suspend."""
 _MAY_PASS = frozenset({ScanExit.StorageUnreachable, ScanExit.NoSpace, ScanExit.SigningFailed})
 _FETCHES = {place.fetch: place for place in (EMBEDDING, CLASSIFIER)}
 _SOURCES = {place.source: place for place in (EMBEDDING, CLASSIFIER)}
@@ -48,7 +50,10 @@ def success(pod: Manifest) -> Success | None:
 
 
 def fault(pod: Manifest, *, field_of: FieldOf) -> Fault | None:
-    """Gives what keeps a pod from its work, or kept it."""
+    """Gives what keeps a pod from its work, or kept it. One that is on its way out, or was asked to end, did nothing
+    wrong: another one goes on."""
+    if pod["metadata"].get("deletionTimestamp") or _was_stopped(pod):
+        return None
     return faults.pod_fault(pod, Words(ended=_ended_fault, field_of=field_of, images=_IMAGES))
 
 
@@ -66,6 +71,15 @@ def _ended_scan(pod: Manifest) -> Mapping[str, Any] | None:
             ended: Mapping[str, Any] | None = (container.get("state") or {}).get("terminated")
             return ended
     return None
+
+
+def _was_stopped(pod: Manifest) -> bool:
+    ended = _ended_scan(pod) or {}
+    try:
+        said = _OUTCOME.validate_json(str(ended.get("message") or ""))
+    except ValidationError:
+        return False
+    return isinstance(said, ScanFailure) and said.reason == STOPPED
 
 
 def _ended_fault(name: str, ended: Mapping[str, Any]) -> Fault:

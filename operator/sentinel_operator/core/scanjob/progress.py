@@ -120,7 +120,7 @@ def _smoothed(before: int | None, amount: float, elapsed: float) -> int | None:
     if elapsed < _LEAST_SECONDS:
         return before
     rate = amount / elapsed
-    if before is None:
+    if not before:  # pods take their time to begin: that says nothing of their pace
         return round(rate)
     weight = 1 - math.exp(-elapsed / _SMOOTHED_OVER)
     return round(before + weight * (rate - before))

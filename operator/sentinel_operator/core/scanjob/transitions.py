@@ -12,7 +12,7 @@ from sentinel_operator.core.plan import Event
 from sentinel_operator.core.scanjob.assess import FINISHED, Assessment
 from sentinel_operator.core.scanjob.observe import Observed
 from sentinel_operator.core.scanjob.status import SCANNED
-from sentinel_operator.core.scanjob.summary import SUSPENDED, Summary
+from sentinel_operator.core.scanjob.summary import SUSPENDED, Summary, work
 
 _INPUT_LIMIT = 256
 _QUIET = frozenset({"Planning", "Scanning", "Reporting", "Queued", SUSPENDED, FINISHED})
@@ -66,7 +66,7 @@ def _changes(observed: Observed, assessment: Assessment, summary: Summary) -> It
     if summary.reason == SUSPENDED and before.phase != "Suspended":
         yield Change(SUSPENDED, {"step": assessment.step}, summary.message)
     if before.phase == "Suspended" and summary.reason != SUSPENDED and end is None:
-        yield Change("Resumed", {"step": assessment.step}, summary.message)
+        yield Change("Resumed", {"step": assessment.step}, f"goes on: {work(observed, assessment)}")
     if assessment.again is not None:
         yield Change("MadeAgain", {"step": assessment.again}, f"Job of the step {assessment.again}: {assessment.waits}")
     if end is not None:

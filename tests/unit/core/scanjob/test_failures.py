@@ -172,7 +172,9 @@ def test_volumes_that_never_come_are_told_with_what_may_be_missing():
     scan.wait(31)
     scan.pass_once()
     assert scan.condition("Ready")["reason"] == "ReferenceNotFound"
-    assert "spec.signing.key.secretRef (Secret scan-signing, key private.pem)" in scan.condition("Ready")["message"]
+    message = scan.condition("Ready")["message"]
+    assert "spec.source.objectStore.credentialsSecretRef (Secret object-store)" in message
+    assert "spec.signing" not in message, "the pod that plans does not have the key"
 
 
 def test_a_config_map_that_is_missing_is_waited_for():
@@ -200,3 +202,21 @@ def test_a_spec_that_is_not_understood_is_told_of():
     assert not scan.objects
     assert scan.condition("Stalled")["reason"] == "InvalidSpec"
     assert "spec.source.maxDocumentBytes: must be at least 1" in scan.condition("Ready")["message"]
+
+
+@pytest.mark.parametrize("code", [143, 137])
+def test_a_pod_that_was_asked_to_end_did_nothing_wrong(code):
+    scan = world().planned(1)
+    stopped = ScanFailure(reason="Stopped", message="asked to end; another pod goes on")
+    scan.fail("scan", code, stopped)
+    scan.pass_once()
+    assert scan.condition("Ready")["reason"] == "Scanning"
+    assert not [event for event in scan.events if event.type == "Warning"]
+
+
+def test_a_pod_on_its_way_out_is_no_trouble():
+    scan = world().planned(1)
+    scan.running("scan")["metadata"]["deletionTimestamp"] = "2025-03-01T12:00:00Z"
+    scan.fail("scan", 137)
+    scan.pass_once()
+    assert scan.condition("Ready")["reason"] == "Scanning"
