@@ -197,7 +197,8 @@ def _pod(pod: Manifest, field_of: FieldOf) -> PodView:
         success=left,
         fault=None if left is not None else fault(pod, field_of=field_of),
         started=any("running" in (each.get("state") or {}) for each in status.get("containerStatuses") or ()),
-        mounting_since=_mounting_since(conditions),
+        # One that has ended has no sandbox any more either.
+        mounting_since=_mounting_since(conditions) if status.get("phase", "Pending") == "Pending" else None,
     )
 
 

@@ -177,6 +177,20 @@ def test_volumes_that_never_come_are_told_with_what_may_be_missing():
     assert "spec.signing" not in message, "the pod that plans does not have the key"
 
 
+def test_a_pod_that_has_ended_waits_for_no_volume():
+    scan = world().planned(2)
+    scan.succeed("scan", ShardOutcome(index=0, counts=counts(100)), 0)
+    ended = next(pod for pod in scan.pods.values() if pod["status"]["phase"] == "Succeeded" and "-scan-" in str(pod))
+    for pod in scan.pods.values():
+        pod["status"]["conditions"] = [
+            {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2025-03-01T12:00:00Z"},
+            {"type": "PodReadyToStartContainers", "status": "False" if pod is ended else "True"},
+        ]
+    scan.wait(120)
+    scan.settle()
+    assert scan.condition("Ready")["reason"] == "Scanning"
+
+
 def test_a_config_map_that_is_missing_is_waited_for():
     store = {"uri": "s3://datasets/tickets/", "caBundle": {"configMapRef": {"name": "ca", "key": "ca.crt"}}}
     scan = world(source={"objectStore": store})
