@@ -30,20 +30,25 @@ def main(argv: list[str] | None = None, *, opener: command.Opener = open_detecto
         outcome, code = asyncio.run(_run(arguments, opener))
     except Failure as failure:
         outcome, code = command.failed(failure)
-    except Exception as error:
-        log.exception("this should not have happened")
-        message = f"{type(error).__name__}; see the log"
-        outcome, code = ScanFailure(reason="InternalError", message=message), UNEXPECTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, Kubernetes is told
+        outcome, code = _unexpected(error)
     with contextlib.suppress(OSError):  # the exit code says the most important thing
         write_termination(outcome)
     return code
+
+
+def _unexpected(error: Exception) -> command.Ended:
+    if isinstance(error, OSError) and (failure := command.out_of_space(error)):
+        return command.failed(failure)
+    log.error("this should not have happened", exc_info=error)
+    return ScanFailure(reason="InternalError", message=f"{type(error).__name__}; see the log"), UNEXPECTED
 
 
 async def _run(arguments: argparse.Namespace, opener: command.Opener) -> command.Ended:
     config = load_config(arguments.config)
     match arguments.step:
         case "plan":
-            return await command.plan(config)
+            return await command.plan(config, port=arguments.port)
         case "shard":
             return await command.shard(config, index=arguments.index, port=arguments.port, opener=opener)
         case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -44,9 +45,12 @@ Opener = Callable[[ScanConfig], Detects]
 Ended = tuple[Model, int]
 
 
-async def plan(config: ScanConfig) -> Ended:
+async def plan(config: ScanConfig, *, port: int) -> Ended:
     """The plan pod."""
-    async with open_stores(config) as stores:
+    async with (
+        listening(port, progress=lambda: Progress(step="plan"), metrics=lambda: b""),
+        open_stores(config) as stores,
+    ):
         return await make_plan(config, source=stores.source, output=stores.output), ScanExit.Ok
 
 
@@ -120,6 +124,13 @@ def failed(failure: Failure) -> Ended:
     """How a pod ends that could not go on."""
     log.error(failure.message, extra={"reason": failure.code.name, "field": failure.field})
     return ScanFailure(reason=failure.code.name, field=failure.field, message=failure.message), failure.code
+
+
+def out_of_space(error: OSError) -> Failure | None:
+    """What it means for the user that this disk is full; nothing for any other error."""
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        return None
+    return Failure(ScanExit.NoSpace, "spec.pod.resources", f"the pod's disk is full: {error.strerror}")
 
 
 def default_index() -> int:

@@ -1,7 +1,8 @@
 """A shard's pod as a process that counts what it judges, and kills itself where it is told to.
 
 `JUDGED` names a file that takes the digest of each text that was judged; `KILL_AT_JUDGEMENT` and `KILL_AT_PUT` the
-judgement or the write (`before-3`, `after-3`) at which the process is no more.
+judgement or the write (`before-3`, `after-3`) at which the process is no more; at `ASK_AT_JUDGEMENT` it is asked to
+end.
 """
 
 from __future__ import annotations
@@ -31,11 +32,15 @@ class Counting:
         self.digest, self.describe = self._detector.digest, self._detector.describe
         self._log = Path(os.environ["JUDGED"]).open("a", buffering=1)  # noqa: SIM115
         self._left = int(os.environ.get("KILL_AT_JUDGEMENT", "0"))
+        self._asked = int(os.environ.get("ASK_AT_JUDGEMENT", "0"))
 
     def judge(self, text: str) -> Any:
         self._left -= 1
         if not self._left:
             die()
+        self._asked -= 1
+        if not self._asked:
+            os.kill(os.getpid(), signal.SIGTERM)
         self._log.write(hashlib.sha256(text.encode()).hexdigest() + "\n")
         return self._detector.judge(text)
 

@@ -114,6 +114,20 @@ async def test_a_pod_that_is_asked_to_end_finishes_its_batch(scene: Scene) -> No
     assert TERMINATED == 128 + signal.SIGTERM
 
 
+async def test_a_pod_that_is_asked_to_end_by_the_kubelet_loses_nothing(scene: Scene, tmp_path: Path) -> None:
+    await scene.put(OBJECTS)
+    calm = await undisturbed(scene)
+    config = scene.config(shards=1, batch_size=BATCH)
+    await scene.plan(config)
+    assert await pod(config, tmp_path, ASK_AT_JUDGEMENT="40") == TERMINATED
+    assert json.loads((tmp_path / "ended").read_text())["reason"] == "Stopped"
+    assert await pod(config, tmp_path) == 0
+    assert json.loads((tmp_path / "ended").read_text())["counts"]["documents"] == len(calm)
+    assert plain(await scene.lines(config, 1)) == calm
+    judged = (tmp_path / "judged").read_text().split()
+    assert len(judged) == len(set(judged))
+
+
 async def test_what_another_detector_has_judged_is_judged_again(scene: Scene) -> None:
     await scene.put({"a.jsonl": rows(100)})
     config = scene.config(shards=1, batch_size=BATCH)

@@ -91,7 +91,7 @@ class Cache:
                 async for chunk in store.read(item.key, etag=item.etag):
                     file.write(chunk)
             self._segments.append(Segment(path, detector=self._detector))
-        except (BrokenSegmentError, ChangedError, CorruptError, MissingError) as error:
+        except (BrokenSegmentError, ChangedError, CorruptError, MissingError, OSError) as error:
             self.ignored += 1
             log.warning("a segment of the cache is ignored", extra={"segment": item.key, "fault": str(error)})
             path.unlink(missing_ok=True)
@@ -118,13 +118,14 @@ class Cache:
         if not self._store or not self._fresh:
             return
         path = self._folder / f"{len(self._segments)}.seg"
-        write_segment(path, sorted(self._fresh.items()), count=len(self._fresh), detector=self._detector)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        name = segment_name(self._detector, at=self._oldest, count=len(self._fresh), digest=digest)
         try:
+            write_segment(path, sorted(self._fresh.items()), count=len(self._fresh), detector=self._detector)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            name = segment_name(self._detector, at=self._oldest, count=len(self._fresh), digest=digest)
             await self._store.put(name, path)
-        except Failure as failure:
-            log.warning("the cache cannot be written", extra={"fault": failure.message})
-        self._segments.append(Segment(path, detector=self._detector))
+            self._segments.append(Segment(path, detector=self._detector))
+        except (Failure, BrokenSegmentError, OSError) as error:
+            log.warning("the cache cannot be written", extra={"fault": str(error)})
+            path.unlink(missing_ok=True)
         self._fresh.clear()
         self._oldest = 0
