@@ -1,4 +1,4 @@
-"""A dataset scanned in the cluster, while its pods are killed; its report proven outside of it; then nothing is left."""
+"""A dataset scanned in the cluster while its pods are killed, its report proven outside of it, and nothing left."""
 
 from __future__ import annotations
 
