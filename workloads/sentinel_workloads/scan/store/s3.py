@@ -20,7 +20,8 @@ from sentinel_workloads.objectstore.retry import Patience, persistently
 from sentinel_workloads.objectstore.waits import Waits
 from sentinel_workloads.scan.store.protocol import CHUNK_BYTES, Found, ObjectStore
 
-MAX_COPY_BYTES = 5 * 1024**3  # of CopyObject
+MAX_COPY_BYTES = 1024**3
+"""More is not copied by one request: it would take longer than a connection stays silent."""
 MAX_CARRIED_BYTES = 64 * 1024**2
 SLOWEST = 1024**2
 """Bytes a second, below which a write is taken for stuck."""
@@ -143,6 +144,7 @@ class S3Store(ObjectStore):
                     Bucket=self._bucket, Key=self._prefix + to, CopySource=whence, **condition
                 ),
                 key=source._prefix + key,
+                seconds=(found.size if found else 0) / SLOWEST,
             )
             return True
         try:
@@ -171,10 +173,10 @@ class S3Store(ObjectStore):
             return None
         return Found(key, answer["ContentLength"], answer.get("ETag", ""))
 
-    async def _asked(self, ask: Callable[[], Awaitable[T]], *, key: str = "") -> T:
+    async def _asked(self, ask: Callable[[], Awaitable[T]], *, key: str = "", seconds: float = 0.0) -> T:
         async def once() -> T:
             with translated(self._place, key=key):
-                async with asyncio.timeout(self._waits.answer):
+                async with asyncio.timeout(self._waits.answer + seconds):
                     return await ask()
 
         return await persistently(once, Patience(self._retry))
