@@ -31,6 +31,8 @@ from demo.models.build import build
 from sentinel_workloads.scan.detect import Detector
 
 CONSOLE = Console(width=110)
+WITHIN = (300, 600)
+"""Sizes of the documents that an attack is put into."""
 BENIGN: dict[str, Callable[[int], list[str]]] = {
     "standard library, code": corpora.standard_library,
     "standard library, documentation": corpora.standard_library_documentation,
@@ -75,8 +77,24 @@ def labelled_figures(detector: Detector) -> dict[str, float]:
         "S-Labs test: calibration error": first.calibration_error,
         "neuralchemy test: accuracy": measured["neuralchemy test"].accuracy,
         "attacks in seven languages: recall": recall(foreign, foreign_scores),
+        **_within_documents(detector, [text for text in slabs if text.attack]),
         **_disguised(detector, slabs, plain=scores),
     }
+
+
+def _within_documents(detector: Detector, attacks: list[Labelled]) -> dict[str, float]:
+    """Gives how many attacks are still found as one sentence of a document."""
+    table = _table(
+        "S-Labs test, a sentence within documentation", "code points around it", "recall", f"at {QUARANTINED}"
+    )
+    figures = {}
+    for size in WITHIN:
+        texts = corpora.within_documents(attacks[::4], size)
+        scores = _scores(detector, texts)
+        figures[f"within {size} code points: recall"] = recall(texts, scores)
+        table.add_row(str(size), f"{recall(texts, scores):.3f}", f"{recall(texts, scores, QUARANTINED):.3f}")
+    CONSOLE.print(table)
+    return figures
 
 
 def _disguised(detector: Detector, texts: Sequence[Labelled], *, plain: Sequence[int]) -> dict[str, float]:

@@ -57,6 +57,16 @@ def in_seven_languages() -> list[Labelled]:
     return [Labelled(text, True) for text in texts if is_held_out(text)]
 
 
+def within_documents(attacks: list[Labelled], size: int) -> list[Labelled]:
+    """Gives attacks in the middle of harmless documentation of about so many code points."""
+    around = [piece[:size] for piece in documentation(4 * len(attacks)) if len(piece) >= size]
+    middle = size // 2
+    return [
+        Labelled(f"{text[:middle].rpartition(' ')[0]}. {attack.text}. {text[middle:]}", True)
+        for attack, text in zip(attacks, around, strict=False)
+    ]
+
+
 def standard_library(most: int) -> list[str]:
     """Gives pieces of the standard library's source code; none of it was trained on."""
     root = Path(sysconfig.get_paths()["stdlib"])

@@ -180,10 +180,10 @@ def _documentation() -> list[str]:
 
 def _in_context(told: list[Text], plain: list[str]) -> Iterator[Text]:
     """Gives attacks between sentences that are none, and as many windows without one."""
-    short = [text for text in told if len(text.text) < 140]
+    short = [text for text in told if len(text.text) < 110]
     attacks = sorted((text.text for text in short if text.attack), key=_place)[:_IN_CONTEXT]
     harmless = sorted((text.text for text in short if not text.attack), key=_place)
-    around = sorted((text[:110].rpartition(" ")[0] for text in plain), key=_place)
+    around = sorted((text[:60].rpartition(" ")[0] for text in plain), key=_place)
     for index, attack in enumerate(attacks):
         question, other = harmless[index % len(harmless)], harmless[-index % len(harmless)]
         context = around[index % len(around)]

@@ -15,10 +15,13 @@ from sentinel_workloads.scan.detect.head import Head
 from sentinel_workloads.scan.detect.passage import Passage
 from sentinel_workloads.scan.detect.windows import windows
 
-MOST_WINDOWS = 24
+MOST_WINDOWS = 8
 """Windows of a document that the encoder reads: those whose words look most like an attack, the first and the last."""
 PARAPHRASE = "paraphrase"
 RULE = "classifier.window"
+_BY_ACCIDENT = 1.5
+"""By how much the logit of the worst window falls for each e-fold of windows: 1 if they were independent and an attack
+in any of them as likely beforehand; more, as the worst of many is the one that the head errs on."""
 _NAMED = 0.5
 """Probability from which on the window is a reason."""
 
@@ -117,8 +120,8 @@ class Classifier:
         """Gives how likely the worst window is an attack, the rules' evidence on the document taken in."""
         worst: tuple[float, Window] | None = None
         windows = choice.windows()
-        # An attack is one window of a document's: how likely each is it beforehand falls with their number.
-        rarer = math.log(len(windows)) if windows else 0.0
+        # The more windows there are, the likelier one of them looks like an attack by accident.
+        rarer = _BY_ACCIDENT * math.log(len(windows)) if windows else 0.0
         for window in windows:
             logit = self._head.logit(window.lexical, self._encoder.embed(window.text), evidence)
             if worst is None or logit > worst[0]:

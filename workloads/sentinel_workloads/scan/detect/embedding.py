@@ -18,7 +18,7 @@ FIELD = "embedding"
 MODEL, TOKENIZER, METADATA = "model.onnx", "tokenizer.json", "metadata.json"
 OUTPUT = "embedding"
 MAX_TOKENS = 128
-"""Of a window; text of 280 code points has fewer unless it is no language."""
+"""Of a window; text of 160 code points has fewer unless it is no language."""
 
 
 class Encoder:

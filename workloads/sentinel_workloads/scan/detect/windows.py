@@ -1,16 +1,19 @@
-"""Cuts text into windows of a few sentences: what the encoder reads at once, and what a finding can point at."""
+"""Cuts text into windows of a sentence or two: what the encoder reads at once, and what a finding can point at.
+
+An attack is seldom longer than a sentence; in a longer window what surrounds it would outweigh it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-LONGEST = 280
+LONGEST = 160
 """Code points of a window at most."""
-USUAL = 220
+USUAL = 120
 """Code points after which a window ends at the next sentence's end before it."""
-_SHORTEST = 90
-_OVERLAP = 60
+_SHORTEST = 40
+_OVERLAP = 40
 """Code points that are read twice where a sentence had to be cut."""
 _SENTENCE_END = re.compile(r"[.!?;:。！？]\s|\n")
 _TEXT = re.compile(r"\S")
