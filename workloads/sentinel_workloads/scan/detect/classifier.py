@@ -19,7 +19,7 @@ MOST_WINDOWS = 8
 """Windows of a document that the encoder reads: those whose words look most like an attack, the first and the last."""
 PARAPHRASE = "paraphrase"
 RULE = "classifier.window"
-_BY_ACCIDENT = 1.5
+_BY_ACCIDENT = 1.75
 """By how much the logit of the worst window falls for each e-fold of windows: 1 if they were independent and an attack
 in any of them as likely beforehand; more, as the worst of many is the one that the head errs on."""
 _NAMED = 0.5
