@@ -1,4 +1,4 @@
-"""The example's ScanJob with its models: proven by two tools, demanded by a model, answered from its cache, suspended."""
+"""The example's ScanJob with its models: suspended, proven by two tools, demanded by a model, cached."""
 
 from __future__ import annotations
 
