@@ -15,7 +15,7 @@ TOKENS = 256
 
 
 def main() -> int:
-    """Prints the seconds that the documents took."""
+    """Prints the seconds that the documents took, and those of the CPU."""
     model, file = map(Path, sys.argv[1:])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -25,12 +25,12 @@ def main() -> int:
     tokenizer.no_padding()
     names = {given.name for given in session.get_inputs()}
     texts = [json.loads(line)["text"] for line in file.read_bytes().splitlines()]
-    start = time.perf_counter()
+    start, started = time.perf_counter(), time.process_time()
     for text in texts:
         ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
         every = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         session.run(None, {name: value for name, value in every.items() if name in names})
-    print(time.perf_counter() - start)
+    print(time.perf_counter() - start, time.process_time() - started)
     return 0
 
 
