@@ -15,13 +15,15 @@ from sentinel_workloads.scan.detect.head import Head
 from sentinel_workloads.scan.detect.passage import Passage
 from sentinel_workloads.scan.detect.windows import windows
 
-MOST_WINDOWS = 8
-"""Windows of a document that the encoder reads: those whose words look most like an attack, the first and the last."""
+MOST_WINDOWS = 4
+"""Windows of a document that the encoder reads: those whose words look most like an attack."""
 PARAPHRASE = "paraphrase"
 RULE = "classifier.window"
 _BY_ACCIDENT = 1.75
 """By how much the logit of the worst window falls for each e-fold of windows: 1 if they were independent and an attack
 in any of them as likely beforehand; more, as the worst of many is the one that the head errs on."""
+_COUNTED = 10
+"""Windows that count for this at most: in a long document an attack is no less of one."""
 _NAMED = 0.5
 """Probability from which on the window is a reason."""
 
@@ -66,13 +68,12 @@ class Likelihood:
 class Choice:
     """The windows of one document that are worth reading; bounded however long it is."""
 
-    __slots__ = ("_best", "_count", "_ends", "_head")
+    __slots__ = ("_best", "_head", "count")
 
     def __init__(self, head: Head) -> None:
         self._head = head
         self._best: list[Window] = []
-        self._ends: list[Window] = []
-        self._count = 0
+        self.count = 0
 
     def add(self, passage: Passage) -> None:
         """Takes the windows of the next passage."""
@@ -80,9 +81,8 @@ class Choice:
             begin, stop = passage.own + start, passage.own + end
             text = passage.text[begin:stop]
             lexical = self._head.lexical(text)
-            window = Window(lexical, self._count, text, passage.span(begin, stop), passage.decoded(begin, stop))
-            self._count += 1
-            self._ends = [*self._ends[:1], window]
+            window = Window(lexical, self.count, text, passage.span(begin, stop), passage.decoded(begin, stop))
+            self.count += 1
             if len(self._best) < MOST_WINDOWS:
                 heappush(self._best, window)
             else:
@@ -90,8 +90,7 @@ class Choice:
 
     def windows(self) -> tuple[Window, ...]:
         """Gives the windows to read, in order."""
-        chosen = {window.order: window for window in (*self._best, *self._ends)}
-        return tuple(chosen[order] for order in sorted(chosen))
+        return tuple(sorted(self._best, key=lambda window: window.order))
 
 
 class Classifier:
@@ -121,7 +120,7 @@ class Classifier:
         worst: tuple[float, Window] | None = None
         windows = choice.windows()
         # The more windows there are, the likelier one of them looks like an attack by accident.
-        rarer = _BY_ACCIDENT * math.log(len(windows)) if windows else 0.0
+        rarer = _BY_ACCIDENT * math.log(min(choice.count, _COUNTED)) if windows else 0.0
         for window in windows:
             logit = self._head.logit(window.lexical, self._encoder.embed(window.text), evidence)
             if worst is None or logit > worst[0]:
