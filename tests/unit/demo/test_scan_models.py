@@ -1,4 +1,4 @@
-"""The scan's two models are among those that are built, say what they are, and have the same digest wherever they are."""
+"""The two models of the scan are among those that are built, and say what they are."""
 
 from __future__ import annotations
 
