@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.models import injection, qos
+from demo.models import injection, qos, scan_classifier, scan_embedding
 from demo.models.artifact import Index, read_index
 from demo.models.build import build
 
@@ -15,7 +15,8 @@ from demo.models.build import build
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with every variant of every model, signed, and index.json."""
     out = tmp_path_factory.mktemp("models")
-    build(out, wanted=[*(qos.recipe(variant) for variant in qos.VARIANTS.values()), injection.recipe()])
+    others = (injection.recipe(), scan_embedding.recipe(), scan_classifier.recipe())
+    build(out, wanted=[*(qos.recipe(variant) for variant in qos.VARIANTS.values()), *others])
     return out
 
 

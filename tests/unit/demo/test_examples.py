@@ -10,11 +10,14 @@ import yaml
 
 from demo.models.artifact import Entry, Index
 from sentinel_operator.api.base import API_VERSION
+from sentinel_operator.api.scanjob import ScanJobSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.admission import scanjob
 from sentinel_operator.core.admission import sentrymodel as admission
 
 FOLDER = Path(__file__).resolve().parents[3] / "examples"
-EXAMPLES = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("rollouts/*.yaml")])
+SCANS = sorted(FOLDER.glob("scan*.yaml"))
+EXAMPLES = sorted({*FOLDER.glob("*.yaml"), *FOLDER.glob("rollouts/*.yaml")} - set(SCANS))
 """Of models."""
 
 
@@ -48,6 +51,29 @@ def test_there_is_an_example_of_each():
         "hot-swap",
         "shadow",
     ]
+
+
+def test_there_are_examples_of_scans():
+    assert [path.stem for path in SCANS] == ["scan-prompts", "scanjob-minimal", "scanjob"]
+
+
+@pytest.mark.parametrize("path", SCANS, ids=lambda path: path.stem)
+def test_admission_has_nothing_to_say_against_a_scan_and_no_field_is_misspelt(path: Path):
+    manifest = yaml.safe_load(path.read_text())
+    assert (manifest["apiVersion"], manifest["kind"]) == (API_VERSION, "ScanJob")
+    assert scanjob.read(manifest)[1] == ()
+    spec = ScanJobSpec.model_validate(manifest["spec"])
+    assert spec.model_dump(mode="json", by_alias=True, exclude_unset=True) == manifest["spec"]
+
+
+def test_the_scan_of_the_demo_names_what_the_build_makes(index: Index):
+    spec = ScanJobSpec.model_validate(yaml.safe_load((FOLDER / "scan-prompts.yaml").read_text())["spec"])
+    for detector in (spec.detectors.embedding, spec.detectors.classifier):
+        assert detector is not None
+        assert detector.model.source.object_store is not None
+        path = detector.model.source.object_store.uri.removeprefix("s3://models/").rstrip("/")
+        made = next(entry for entry in index.models if entry.path == path)
+        assert detector.model.digest == made.digest, f"the build of {made.name} changed: put this digest there"
 
 
 def test_admission_has_nothing_to_say_against_it(manifest: dict[str, Any]):
