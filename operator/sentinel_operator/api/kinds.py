@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sentinel_operator.api.actionplan import ACTION_PLAN_EDITS, ActionPlanSpec
+from sentinel_operator.api.actionpolicy import ActionPolicySpec, ActionPolicyStatus
+from sentinel_operator.api.actionstatus import ActionPlanStatus
 from sentinel_operator.api.base import GROUP, VERSION, Model
 from sentinel_operator.api.nodetelemetry import GPU_HEALTHY, NodeTelemetrySpec, NodeTelemetryStatus
 from sentinel_operator.api.rules import CEL
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec, SentinelConfigStatus
 from sentinel_operator.api.sentrymodel import SentryModelSpec, SentryModelStatus
+from sentinel_operator.api.transitions import Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class Kind:
     scale: Scale | None = None
     namespaced: bool = True
     rules: tuple[CEL, ...] = ()
+    edits: Transition | None = None
+    """What of the spec may not be changed."""
     declared: bool = True
     """By people, who get rights to write it; what an agent reports, nobody declares."""
     group: str = GROUP
@@ -150,4 +156,41 @@ NODE_TELEMETRY = Kind(
     rules=(NODE_RULE,),
     declared=False,
 )
-KINDS: tuple[Kind, ...] = (SENTRY_MODEL, SENTINEL_CONFIG, NODE_TELEMETRY)
+ACTION_PLAN = Kind(
+    kind="ActionPlan",
+    plural="actionplans",
+    spec=ActionPlanSpec,
+    status=ActionPlanStatus,
+    short_names=("ap",),
+    columns=(
+        *READY_COLUMNS,
+        Column(name="State", path=".status.state"),
+        Column(name="Done", path=".status.done", type="integer"),
+        Column(name="Of", path=".status.total", type="integer"),
+        Column(name="Source", path=".spec.source"),
+        Column(name="Mode", path=".spec.mode", priority=1),
+        Column(name="Requested-By", path=".status.requestedBy.username", priority=1),
+        Column(name="Approved-By", path=".status.approval.by.username", priority=1),
+        Column(name="Message", path=_condition("Ready", "message"), priority=1),
+    ),
+    rules=(NAME_RULE,),
+    edits=ACTION_PLAN_EDITS,
+)
+ACTION_POLICY = Kind(
+    kind="ActionPolicy",
+    plural="actionpolicies",
+    spec=ActionPolicySpec,
+    status=ActionPolicyStatus,
+    short_names=("apol",),
+    columns=(
+        *READY_COLUMNS,
+        Column(name="Mode", path=".spec.mode"),
+        Column(name="Priority", path=".spec.priority", type="integer"),
+        Column(name="Rules", path=".status.rules", type="integer"),
+        Column(name="Held-By-API", path=".status.held", type="integer"),
+        Column(name="Message", path=_condition("Ready", "message"), priority=1),
+    ),
+    namespaced=False,
+    rules=(NAME_RULE,),
+)
+KINDS: tuple[Kind, ...] = (SENTRY_MODEL, SENTINEL_CONFIG, NODE_TELEMETRY, ACTION_PLAN, ACTION_POLICY)

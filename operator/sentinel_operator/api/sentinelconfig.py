@@ -8,7 +8,16 @@ from pydantic import Field
 
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.conditions import Condition
-from sentinel_operator.api.fields import LABEL_KEY, ImageName, late_default, list_map
+from sentinel_operator.api.fields import (
+    LABEL_KEY,
+    ImageName,
+    LabelMap,
+    Quantity,
+    between,
+    late_default,
+    list_atomic,
+    list_map,
+)
 from sentinel_operator.api.rules import matching, rules
 
 NamespaceName = Annotated[
@@ -50,6 +59,37 @@ class ChangeBudget(Model):
     the name of the resource."""
 
 
+class Rate(Model):
+    """What an hour costs on the nodes that bear the labels."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    node_selector: LabelMap | None = None
+    """Absent: every node. For example nvidia.com/gpu.product: NVIDIA-H100-80GB-HBM3."""
+    cpu_core: Quantity = 0
+    memory_gi: Quantity = 0
+    gpu: Quantity = 0
+
+
+class PriceTable(Model):
+    """What pods cost, by what they ask for and where they run. Of the rates whose selector a node matches, the first
+    one counts; a node without one has no known price."""
+
+    currency: Annotated[str, Field(min_length=1, max_length=8)] = "USD"
+    rates: Annotated[list[Rate], Field(min_length=1, max_length=64), list_map("name")] | None = None
+    gpu_resources: (
+        Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(max_length=16), list_atomic()] | None
+    ) = None
+    """Names of resources that are GPUs. Absent: nvidia.com/gpu."""
+
+
+class PlanRetention(Model):
+    """How long finished ActionPlans are kept. None goes before it is an hour old: rates are counted by them."""
+
+    max_finished: Annotated[int, Field(ge=0, le=100_000)] = 1000
+    """In the whole cluster; the oldest go first."""
+    max_age: Annotated[str, Field(max_length=32), between("1h", "9999h")] = "168h"
+
+
 class SentinelConfigSpec(Model):
     """The operator's settings; a change applies without a restart."""
 
@@ -57,6 +97,9 @@ class SentinelConfigSpec(Model):
     """Name of this cluster among others."""
     images: Images = Images()
     change_budget: ChangeBudget = ChangeBudget()
+    prices: PriceTable = PriceTable()
+    """By which ActionPolicies judge what a change costs."""
+    plan_retention: PlanRetention = PlanRetention()
     operator_namespace: NamespaceName = "sentinel-system"
     """Namespace whose pods the children's NetworkPolicies admit to the metrics port."""
     monitoring_namespace: NamespaceName = ""

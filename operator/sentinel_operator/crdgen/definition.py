@@ -72,6 +72,8 @@ def _object_schema(kind: Kind) -> Schema:
         root["required"] = ["spec"]
     else:
         spec["default"] = {}
+    if kind.edits is not None:
+        spec[VALIDATIONS] = [*spec.get(VALIDATIONS, ()), *kind.edits.as_schema()]
     if kind.rules:
         root[VALIDATIONS] = [rule.as_schema() for rule in kind.rules]
     return root

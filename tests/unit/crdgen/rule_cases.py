@@ -42,13 +42,15 @@ def schema_of(kind: Kind) -> dict[str, Any]:
 
 
 def occurrences() -> Iterator[Occurrence]:
-    """Yields every rule that a CRD of ours carries, at every place."""
+    """Yields every rule about a value that a CRD of ours carries, at every place; those about an edit are apart."""
     for kind in KINDS:
         yield from _occurrences(kind, schema_of(kind), ())
 
 
 def _occurrences(kind: Kind, schema: dict[str, Any], steps: tuple[str, ...]) -> Iterator[Occurrence]:
     for rule in schema.get(VALIDATIONS, ()):
+        if "oldSelf" in rule["rule"]:
+            continue
         field = rule.get("fieldPath", "").removeprefix(".")
         yield Occurrence(kind, steps, rule["rule"], rule["message"], field, schema)
     for name, child in schema.get("properties", {}).items():

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from sentinel_operator.api.kinds import KINDS, NODE_TELEMETRY, SENTINEL_CONFIG, SENTRY_MODEL, Kind
+from sentinel_operator.api.kinds import (
+    ACTION_PLAN,
+    ACTION_POLICY,
+    KINDS,
+    NODE_TELEMETRY,
+    SENTINEL_CONFIG,
+    SENTRY_MODEL,
+    Kind,
+)
 from sentinel_operator.api.rules import VALIDATIONS
 from sentinel_operator.crdgen.definition import MAX_BYTES, definition
 from sentinel_operator.crdgen.hygiene import POINTS, score
@@ -133,6 +141,8 @@ def test_every_rule_has_words(kind: Kind):
         # Settings have no replicas.
         (SENTINEL_CONFIG, {"conversion webhook", "scale subresource"}),
         (NODE_TELEMETRY, {"conversion webhook", "scale subresource"}),
+        (ACTION_PLAN, {"conversion webhook", "scale subresource"}),
+        (ACTION_POLICY, {"conversion webhook", "scale subresource"}),
     ],
     ids=lambda case: case.kind if isinstance(case, Kind) else "",
 )
