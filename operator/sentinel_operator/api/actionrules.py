@@ -37,8 +37,8 @@ class RateLimit(Model):
     max_per_minute: Count | None = None
     max_per_hour: Count | None = None
     scope: Literal["Workload", "Namespace", "Cluster", "Global"] = "Workload"
-    """Counted together: those of one target, of one namespace, of the cluster's Nodes and other targets without a
-    namespace, or all."""
+    """Counted together: those of one target; of one namespace (or of all Nodes); or all of this cluster, which is what
+    Cluster and Global mean."""
 
 
 RATE_LIMIT_RULES = rules(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from sentinel_operator.api.rules import CEL, FORBIDDEN, REQUIRED, rules
+from sentinel_operator.api.rules import CEL, REQUIRED, rules
 
 Verb = Literal["scale", "reschedule", "rollback", "restart", "drain", "promote", "abort", "pause"]
 
@@ -91,7 +91,6 @@ TARGET_RULES = rules(
         message="must be left out: a Node has none",
         holds=lambda target: target.kind != "Node" or target.namespace is None,
         field="namespace",
-        reason=FORBIDDEN,
     ),
 )
 DECISION_RULES = rules(

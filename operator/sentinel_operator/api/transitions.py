@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentinel_operator.api.base import Model
-from sentinel_operator.api.rules import FORBIDDEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,7 +27,6 @@ class Transition:
             "rule": f"has(self.{member}) == has(oldSelf.{member}) && {same}",
             "message": self.message,
             "fieldPath": f".{member}",
-            "reason": FORBIDDEN,
         }
 
     def as_schema(self) -> list[dict[str, str]]:

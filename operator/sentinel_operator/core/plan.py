@@ -1,6 +1,6 @@
 """What one pass decided, as plain values: the engine executes them, the tests read them.
 
-The engine executes a plan in the order apply, scale, delete, status, events. Every step is idempotent, so a pass
+The engine executes a plan in the order apply, scale, delete, evict, patch, status, events. Every step is idempotent, so a pass
 that dies anywhere is simply run again from a fresh observation.
 """
 
@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from sentinel_operator.core.analysis.progress import Task
 from sentinel_operator.core.analysis.subject import Subject
+from sentinel_operator.core.targets import TargetKey
 
 WORKLOAD_MANAGER = "sentinel-workload"
 SCALE_MANAGER = "sentinel-scale"
@@ -95,6 +96,28 @@ class Evict:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """Changes fields of an object that somebody else declares, by a JSON merge patch (RFC 7386).
+
+    `ref` carries uid and resourceVersion, and the request must carry both as preconditions: an object that was made
+    anew or changed since it was looked at is left alone (409), and the pass that follows looks again.
+    """
+
+    ref: ObjectRef
+    body: Manifest
+    """Without the preconditions."""
+    subresource: Literal["", "scale"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a decision of a plan would patch, for the API server to say whether it would take it (dryRun=All)."""
+
+    decision: str
+    patch: Patch
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """A transition worth telling a person; the recorder folds repetitions into a series."""
 
@@ -156,7 +179,10 @@ class Plan:
     scale: tuple[Scale, ...] = ()
     delete: tuple[Delete, ...] = ()
     evict: tuple[Evict, ...] = ()
+    patch: tuple[Patch, ...] = ()
     status: Manifest | None = None
+    guarded: bool = False
+    """The status is written only over the object that was observed (its resourceVersion is a precondition)."""
     events: tuple[Event, ...] = ()
     measure: Measuring | None = None
     watch: Subject | None = None
@@ -168,3 +194,8 @@ class Plan:
     the answer."""
     wants_room: Manifest | None = None
     """The pod template of which it should be known, before this is executed, whether one more finds room."""
+    wants_locks: tuple[TargetKey, ...] = ()
+    """It needs all of these targets to itself. Whoever executes it takes all of them or none, and plans anew where it
+    got them."""
+    rehearse: tuple[Rehearsal, ...] = ()
+    """Whoever executes it lets the API server say what it would make of these, and plans anew with the answers."""
