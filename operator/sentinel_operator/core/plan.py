@@ -1,13 +1,14 @@
 """What one pass decided, as plain values: the engine executes them, the tests read them.
 
-The engine executes a plan in the order apply, scale, delete, evict, patch, status, events. Every step is idempotent, so a pass
-that dies anywhere is simply run again from a fresh observation.
+The engine executes a plan in the order apply, scale, delete, evict, patch, status, events. Every step is idempotent,
+so a pass that dies anywhere is simply run again from a fresh observation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from typing_extensions import override
@@ -93,6 +94,8 @@ class Evict:
     again."""
 
     ref: ObjectRef
+    not_after: datetime | None = None
+    """It is not asked for from this moment on, however long ago it was decided; None: whenever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,9 @@ class Patch:
     body: Manifest
     """Without the preconditions."""
     subresource: Literal["", "scale"] = ""
+    not_after: datetime | None = None
+    """It is not sent from this moment on, however long ago it was decided: whoever sends it looks at the clock right
+    before. None: whenever."""
 
 
 @dataclass(frozen=True, slots=True)

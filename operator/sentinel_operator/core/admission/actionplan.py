@@ -1,0 +1,89 @@
+"""What an ActionPlan must be beyond what its schema can say, and who is recorded as having made and approved it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from sentinel_operator.api.actionplan import ActionPlanSpec, PlanMetric
+from sentinel_operator.api.analysis import AnalysisSpec, MetricCheck
+from sentinel_operator.api.kinds import ACTION_PLAN
+from sentinel_operator.core.actionplan.order import ordered
+from sentinel_operator.core.actionplan.stamps import APPROVED_BY, REQUESTED_BY, written
+from sentinel_operator.core.admission.errors import broken_rules, explain
+from sentinel_operator.core.admission.verdict import FieldError, Requester, Review, Verdict
+from sentinel_operator.core.analysis.check import problems
+from sentinel_operator.core.conditions import parse_time, rfc3339
+from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.policy.facts import Identity
+
+
+def validate(review: Review) -> Verdict:
+    """Judges a creation or an update: errors refuse it."""
+    _, errors = read(review.new)
+    return Verdict(errors=(*errors, *_edited(review)))
+
+
+def read(raw: Manifest) -> tuple[ActionPlanSpec | None, tuple[FieldError, ...]]:
+    """Parses the spec and says all that is wrong with the object; without errors there is a spec."""
+    errors = broken_rules(ACTION_PLAN, raw)
+    try:
+        spec = ActionPlanSpec.model_validate(raw.get("spec") or {})
+    except ValidationError as error:
+        return None, (*errors, *explain(error))
+    return spec, (*errors, *_beyond_schema(spec))
+
+
+def asks_for_approval(review: Review) -> bool:
+    """Tells whether the request says something about approval: it takes the right to `approve` actionplans then."""
+    before = (review.old or {}).get("spec") or {}
+    after = review.new.get("spec") or {}
+    return bool(after.get("approval") != before.get("approval"))
+
+
+def stamped(review: Review, now: datetime) -> dict[str, str | None]:
+    """Gives the annotations as they must be, over whatever the request says of them; None takes one away."""
+    old = ((review.old or {}).get("metadata") or {}).get("annotations") or {}
+    who = identity_of(review.requester)
+    requested = written(who) if review.old is None else old.get(REQUESTED_BY)
+    approved = old.get(APPROVED_BY)
+    if asks_for_approval(review):
+        has_approval = (review.new.get("spec") or {}).get("approval") is not None
+        approved = written(who, at=rfc3339(now)) if has_approval else None
+    return {REQUESTED_BY: requested, APPROVED_BY: approved}
+
+
+def identity_of(requester: Requester) -> Identity:
+    """Gives who asks, as policies know them."""
+    return Identity(username=requester.username, groups=frozenset(requester.groups))
+
+
+def _edited(review: Review) -> Iterator[FieldError]:
+    if review.old is None or ACTION_PLAN.edits is None:
+        return
+    before, after = review.old.get("spec") or {}, review.new.get("spec") or {}
+    for member in ACTION_PLAN.edits.edited(before, after):
+        yield FieldError(f"spec.{member}", ACTION_PLAN.edits.message)
+
+
+def _beyond_schema(spec: ActionPlanSpec) -> Iterator[FieldError]:
+    if spec.created_at is not None and parse_time(spec.created_at) is None:
+        yield FieldError("spec.createdAt", "is no moment: there is no such day or time")
+    try:
+        ordered(spec.decisions)
+    except ValueError as error:
+        yield FieldError("spec.decisions", str(error))
+    if spec.verify is not None:
+        yield from _metrics(spec.verify.metrics, "spec.verify")
+    for index, decision in enumerate(spec.decisions):
+        wanted = decision.preconditions
+        if wanted is not None and wanted.metrics is not None:
+            yield from _metrics(wanted.metrics, f"spec.decisions[{index}].preconditions")
+
+
+def _metrics(metrics: list[PlanMetric], path: str) -> Iterator[FieldError]:
+    checks = [MetricCheck.model_validate(each.model_dump(by_alias=True, exclude_none=True)) for each in metrics]
+    for field, message in problems(AnalysisSpec(metrics=checks)):
+        yield FieldError(f"{path}.{field}", message)
