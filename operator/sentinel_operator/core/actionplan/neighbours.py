@@ -64,8 +64,7 @@ def targets_of(raw: Manifest) -> frozenset[TargetKey]:
     """Gives the targets of a raw plan: what it would change, and the nodes that it moves pods off."""
     spec, namespace = _map(raw.get("spec")), str(raw["metadata"].get("namespace") or "")
     found = set()
-    for each in spec.get("decisions") or ():
-        decision = _map(each)
+    for decision in _decisions(spec):
         key = target_key(decision.get("target"), namespace)
         if key is not None:
             found.add(key)
@@ -94,8 +93,8 @@ def _says_anew(later: Manifest, earlier: Manifest) -> bool:
 
 def _said(raw: Manifest) -> set[tuple[object, TargetKey | None]]:
     namespace = str(raw["metadata"].get("namespace") or "")
-    decisions = (_map(each) for each in _map(raw.get("spec")).get("decisions") or ())
-    return {(each.get("verb"), target_key(each.get("target"), namespace)) for each in decisions}
+    decisions = _decisions(_map(raw.get("spec")))
+    return {(str(each.get("verb")), target_key(each.get("target"), namespace)) for each in decisions}
 
 
 def _failed_at(raw: Manifest) -> datetime:
@@ -113,6 +112,11 @@ def _age(raw: Manifest) -> tuple[str, str]:
 
 def _name(raw: Manifest) -> str:
     return f"{raw['metadata'].get('namespace', '')}/{raw['metadata']['name']}"
+
+
+def _decisions(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = spec.get("decisions")
+    return [_map(each) for each in found] if isinstance(found, list) else []
 
 
 def _map(value: object) -> Mapping[str, Any]:
