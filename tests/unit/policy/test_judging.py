@@ -108,8 +108,8 @@ def test_a_long_trace_keeps_what_was_violated():
     quiet = [policy(rule("SLA", minUptimePercent=1), rule("SLA", minUptimePercent=2), name=f"p{n}") for n in range(20)]
     loud = policy(rule("SLA", minUptimePercent=100), name="zz")
     judged = judge_plan([*quiet, loud], [facts("restart", id_=f"d{n}") for n in range(32)])
-    assert len(judged.trace) == 512
-    assert sum(each.verdict == "Violated" for each in judged.trace) == 32
+    assert len(judged.recorded()) == 512
+    assert sum(each.verdict == "Violated" for each in judged.recorded()) == 32
 
 
 # ---------------------------------------------------------------------------------------------- properties

@@ -86,7 +86,7 @@ def _validating(observed: Observed) -> Step:
         waiting = stay(observed, "the API server is asked what it would make of it")
         return Step(status=waiting.status, rehearse=shown.rehearsals, look_again=WAIT)
     verdict = judged(observed)
-    told: dict[str, Any] = {"trace": list(verdict.trace), "diff": list(shown.diff), "judged_at": rfc3339(observed.now)}
+    told: dict[str, Any] = {"trace": verdict.recorded(), "diff": list(shown.diff), "judged_at": rfc3339(observed.now)}
     against = {name: said for name, said in (observed.around.rehearsed or {}).items() if said}
     if against:
         said = "; ".join(f"{name}: {each}" for name, each in sorted(against.items()))
@@ -113,10 +113,10 @@ def _awaiting(observed: Observed) -> Step:
         return ended(observed, "Rejected", message, reason="RejectedByApprover", approval=_approval(observed, stamp))
     verdict = judged(observed)
     if verdict.effect == "RequireApproval":
-        return stay(observed, verdict.reason, trace=list(verdict.trace))
+        return stay(observed, verdict.reason, trace=verdict.recorded())
     by = f"approved by {stamp.by.username}" if stamp is not None and said is not None else "needs no approval any more"
     approval = _approval(observed, stamp) if stamp is not None and said is not None else None
-    return to(observed, "Approved", by, trace=list(verdict.trace), approval=approval)
+    return to(observed, "Approved", by, trace=verdict.recorded(), approval=approval)
 
 
 def _scheduled(observed: Observed) -> Step:
@@ -125,7 +125,7 @@ def _scheduled(observed: Observed) -> Step:
     if verdict.effect == "Reject":
         return stay(observed, f"waits: {verdict.reason}", reason="WaitingForPolicy")
     if verdict.effect == "RequireApproval":
-        return to(observed, "AwaitingApproval", verdict.reason, trace=list(verdict.trace))
+        return to(observed, "AwaitingApproval", verdict.reason, trace=verdict.recorded())
     if not observed.around.locked:
         return _queued(observed)
     return _begun(observed, verdict)
@@ -143,7 +143,7 @@ def _begun(observed: Observed, verdict: PlanJudgement) -> Step:
         "Executing",
         "begins",
         started_at=rfc3339(observed.now),
-        trace=list(verdict.trace),
+        trace=verdict.recorded(),
         decisions=[DecisionStatus(id=each.id) for each in observed.plan.decisions],
     )
 

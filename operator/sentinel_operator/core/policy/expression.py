@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -25,14 +25,15 @@ class Expression:
     text: str
     names: frozenset[str]
     """Of the names of facts, those that it mentions."""
-    _program: Any
+    _tree: Any
 
-    def holds(self, values: Mapping[str, Any]) -> bool | None:
-        """Tells whether it is true; None where it has no answer, or one that is no truth value."""
-        from celpy.evaluation import CELEvalError  # noqa: PLC0415
+    def holds(self, activation: Any) -> bool | None:
+        """Tells whether it is true of the values; None where it has no answer, or one that is no truth value."""
+        from celpy.evaluation import CELEvalError, Evaluator  # noqa: PLC0415
 
+        value: Any
         try:
-            value = self._program.evaluate(dict(values))
+            value = Evaluator(self._tree, activation).evaluate()
         except (CELEvalError, ArithmeticError, TypeError, ValueError, KeyError, RecursionError):
             return None
         return bool(value) if isinstance(value, bool) or type(value).__name__ == "BoolType" else None
@@ -58,7 +59,7 @@ def expression(text: str) -> Expression:
         raise ExpressionError(f"{', '.join(sorted(unknown))} is unknown: there are {known}")
     if not names:
         raise ExpressionError(f"depends on nothing: there are {', '.join(sorted(NAMES))}")
-    return Expression(text, names, environment.program(tree))
+    return Expression(text, names, tree)
 
 
 def _names(node: Any, bound: frozenset[str], macros: int) -> Iterator[str]:

@@ -9,21 +9,26 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether a bound is kept. `inputs` are what it was judged by, as people read them."""
+    """Whether a bound is kept, and what it was judged by."""
 
     violated: bool
     message: str
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    found: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Gives what it was judged by as people read it: written only when somebody is told."""
+        return _written(self.found)
 
 
 def holds(message: str, **inputs: object) -> Finding:
     """Says that the bound is kept."""
-    return Finding(False, message, _written(inputs))
+    return Finding(False, message, inputs)
 
 
 def violated(message: str, **inputs: object) -> Finding:
     """Says that it is not."""
-    return Finding(True, message, _written(inputs))
+    return Finding(True, message, inputs)
 
 
 def number(value: float | Decimal) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Literal, assert_never
 
-from sentinel_operator.api.actionpolicy import PolicyRule
+from sentinel_operator.api.actionpolicy import PolicyMode, PolicyRule
 from sentinel_operator.api.actionstatus import Effect, TraceEntry
 from sentinel_operator.core.conditions import truncated
 from sentinel_operator.core.policy.effects import effect_of, strictest
@@ -25,8 +25,48 @@ from sentinel_operator.core.policy.rules import (
     sla,
     slo,
 )
-from sentinel_operator.core.policy.safety import own_limit
+from sentinel_operator.core.policy.safety import OWN, own_limit
 from sentinel_operator.core.policy.values import Values
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One rule of one policy on one decision."""
+
+    decision: str
+    policy: str
+    priority: int
+    mode: PolicyMode
+    rule: str
+    index: int
+    effect: Effect
+    message: str
+    finding: Finding
+
+    @property
+    def verdict(self) -> Literal["Holds", "Violated"]:
+        """Tells whether the bound is kept."""
+        return "Violated" if self.finding.violated else "Holds"
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Gives what it was judged by."""
+        return self.finding.inputs
+
+    def recorded(self) -> TraceEntry:
+        """Writes it into the status."""
+        return TraceEntry(
+            decision=self.decision,
+            policy=self.policy,
+            priority=self.priority,
+            mode=self.mode,
+            rule=self.rule,
+            index=self.index,
+            inputs=self.inputs or None,
+            verdict=self.verdict,
+            effect=self.effect,
+            message=truncated(self.message),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +74,10 @@ class Judgement:
     """What the policies make of one decision, and why: one entry a rule, the highest priority first."""
 
     effect: Effect
-    trace: tuple[TraceEntry, ...]
+    trace: tuple[Entry, ...]
 
     @property
-    def deciding(self) -> TraceEntry | None:
+    def deciding(self) -> Entry | None:
         """Gives the first entry that has the effect that counts; None where nothing was violated."""
         return next((each for each in self.trace if each.effect == self.effect and each.verdict == "Violated"), None)
 
@@ -50,35 +90,31 @@ def judge(policies: Iterable[Policy], facts: Facts) -> Judgement:
 def judge_ordered(policies: Sequence[Policy], facts: Facts) -> Judgement:
     """Judges by policies that are in their order already."""
     matching = [each for each in policies if each.spec is None or matches(each.spec.selector, facts)]
-    trace = (*own_limit(facts), *_entries(matching, facts))
+    trace = (*_own(facts), *_entries(matching, facts))
     return Judgement(effect=strictest(each.effect for each in trace), trace=trace)
 
 
-def _entries(matching: Sequence[Policy], facts: Facts) -> Iterator[TraceEntry]:
-    values, lenient = Values(facts), _allows_self(matching)
+def _own(facts: Facts) -> Iterator[Entry]:
+    finding = own_limit(facts)
+    if finding is not None:
+        effect: Effect = "Reject" if finding.violated else "Pass"
+        yield Entry(facts.decision.id, OWN, 0, "Enforce", "Safety", 0, effect, finding.message, finding)
+
+
+def _entries(matching: Sequence[Policy], facts: Facts) -> Iterator[Entry]:
+    values, lenient, decision = Values(facts), _allows_self(matching), facts.decision.id
     for policy in matching:
-        if policy.spec is None:
+        spec = policy.spec
+        if spec is None:
             yield _unreadable(policy, facts)
             continue
-        for index, rule in enumerate(policy.spec.rules or ()):
+        for index, rule in enumerate(spec.rules or ()):
             finding = found(rule, facts, values)
-            effect: Effect = effect_of(policy.spec.mode, rule) if finding.violated else "Pass"
+            effect: Effect = effect_of(spec.mode, rule) if finding.violated else "Pass"
             message = finding.message
-            is_agreed = effect == "RequireApproval" and rule.type != "Approval"
-            if is_agreed and facts.approved is not None and approval.agreed(facts, allow_self=lenient):
-                effect, message = "Log", f"{message}; approved by {facts.approved.by.username}"
-            yield TraceEntry.model_construct(
-                decision=facts.decision.id,
-                policy=policy.name,
-                priority=policy.spec.priority,
-                mode=policy.spec.mode,
-                rule=rule.type,
-                index=index,
-                inputs=dict(finding.inputs) or None,
-                verdict="Violated" if finding.violated else "Holds",
-                effect=effect,
-                message=truncated(message),
-            )
+            if effect == "RequireApproval" and rule.type != "Approval" and approval.agreed(facts, allow_self=lenient):
+                effect, message = "Log", f"{message}; approved"
+            yield Entry(decision, policy.name, spec.priority, spec.mode, rule.type, index, effect, message, finding)
 
 
 def _allows_self(matching: Sequence[Policy]) -> bool:
@@ -90,16 +126,10 @@ def _allows_self(matching: Sequence[Policy]) -> bool:
     )
 
 
-def _unreadable(policy: Policy, facts: Facts) -> TraceEntry:
+def _unreadable(policy: Policy, facts: Facts) -> Entry:
     """What an administrator meant cannot be known, so nothing passes until it can."""
-    return TraceEntry(
-        decision=facts.decision.id,
-        policy=policy.name,
-        rule="Unreadable",
-        verdict="Violated",
-        effect="Reject",
-        message=truncated(f"the policy cannot be read: {policy.problem}"),
-    )
+    finding = violated(f"the policy cannot be read: {policy.problem}")
+    return Entry(facts.decision.id, policy.name, 0, "Enforce", "Unreadable", 0, "Reject", finding.message, finding)
 
 
 def found(rule: PolicyRule, facts: Facts, values: Values) -> Finding:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sentinel_operator.api.actionstatus import MAX_TRACE, Effect, TraceEntry
 from sentinel_operator.core.policy.effects import strictest
 from sentinel_operator.core.policy.facts import Begun, Facts, Scope
-from sentinel_operator.core.policy.judge import judge_ordered
+from sentinel_operator.core.policy.judge import Entry, judge_ordered
 from sentinel_operator.core.policy.policy import Policy, ordered
 from sentinel_operator.core.policy.rates import scopes
 from sentinel_operator.core.targets import TargetKey
@@ -19,15 +19,19 @@ class PlanJudgement:
     """What the policies make of a plan: the strictest of what they make of its decisions."""
 
     effect: Effect
-    trace: tuple[TraceEntry, ...]
+    trace: tuple[Entry, ...]
     reason: str = ""
     """What decided, in words."""
+
+    def recorded(self) -> list[TraceEntry]:
+        """Writes the trace into the status: what was violated before what was not, as far as there is room."""
+        return [each.recorded() for each in told(self.trace)]
 
 
 def judge_plan(policies: Iterable[Policy], cases: Sequence[Facts]) -> PlanJudgement:
     """Judges the decisions of a plan, given in the order in which they would be made."""
     known, before = ordered(policies), list[TargetKey]()
-    trace, effects, reason = list[TraceEntry](), list[Effect](), ""
+    trace, effects, reason = list[Entry](), list[Effect](), ""
     for facts in cases:
         here = TargetKey(facts.decision.target.kind, facts.namespace, facts.decision.target.name)
         judged = judge_ordered(known, _after(facts, here, before))
@@ -37,10 +41,10 @@ def judge_plan(policies: Iterable[Policy], cases: Sequence[Facts]) -> PlanJudgem
             entry = judged.deciding
             reason = f"{entry.decision}: {entry.policy} ({entry.rule}): {entry.message}"
         effects.append(judged.effect)
-    return PlanJudgement(effect=strictest(effects), trace=told(trace), reason=reason)
+    return PlanJudgement(effect=strictest(effects), trace=tuple(trace), reason=reason)
 
 
-def told(trace: Sequence[TraceEntry]) -> tuple[TraceEntry, ...]:
+def told(trace: Sequence[Entry]) -> tuple[Entry, ...]:
     """Gives what of a trace can be kept: what was violated before what was not, in the order of judging."""
     if len(trace) <= MAX_TRACE:
         return tuple(trace)

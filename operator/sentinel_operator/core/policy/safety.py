@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from sentinel_operator.api.actionstatus import TraceEntry
 from sentinel_operator.core.policy.facts import Facts
+from sentinel_operator.core.policy.finding import Finding, holds, violated
 
 OWN = "(the plan)"
 
 
-def own_limit(facts: Facts) -> Iterator[TraceEntry]:
-    """Yields how the plan's own rate limit was kept, if it sets one."""
+def own_limit(facts: Facts) -> Finding | None:
+    """Finds how the plan's own rate limit is kept; None where it sets none."""
     safety = facts.decision.safety
     if safety is None:
-        return
-    exceeded = facts.begun_in_own_window + 1 > safety.rate_limit
-    yield TraceEntry(
-        decision=facts.decision.id,
-        policy=OWN,
-        rule="Safety",
-        inputs={"begun": str(facts.begun_in_own_window), "rateLimit": str(safety.rate_limit), "window": safety.window},
-        verdict="Violated" if exceeded else "Holds",
-        effect="Reject" if exceeded else "Pass",
-        message=f"{facts.begun_in_own_window} changes of the target were begun within {safety.window}, "
-        f"at most {safety.rate_limit} are allowed"
-        if exceeded
-        else "the plan's own rate is kept",
-    )
+        return None
+    begun = facts.begun_in_own_window
+    told = {"begun": begun, "rateLimit": safety.rate_limit, "window": safety.window}
+    if begun + 1 <= safety.rate_limit:
+        return holds("the plan's own rate is kept", **told)
+    said = f"{begun} changes of the target were begun within {safety.window}, at most {safety.rate_limit} are allowed"
+    return violated(said, **told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,11 +18,15 @@ class Values:
     facts: Facts
 
     @cached_property
-    def cel(self) -> Mapping[str, Any]:
-        """Gives each name's value as celpy wants it."""
-        from celpy.adapter import json_to_cel  # noqa: PLC0415 - costs memory that only users of expressions pay
+    def activation(self) -> Any:
+        """Gives the names with their values as celpy looks them up; made once for all expressions."""
+        import celpy  # noqa: PLC0415 - costs memory that only users of expressions should pay
+        from celpy.adapter import json_to_cel  # noqa: PLC0415
+        from celpy.evaluation import Activation  # noqa: PLC0415
 
-        return {name: json_to_cel(value) for name, value in as_json(self.facts).items()}
+        made = Activation(annotations=celpy.Environment().annotations)
+        made.identifiers.load_values({name: json_to_cel(value) for name, value in as_json(self.facts).items()})
+        return made
 
 
 def as_json(facts: Facts) -> dict[str, Any]:

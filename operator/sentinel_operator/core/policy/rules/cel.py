@@ -11,7 +11,7 @@ from sentinel_operator.core.policy.values import Values
 def judge(bound: CelRule, values: Values) -> Finding:
     """Finds a change violated for which the expression is not true."""
     try:
-        answer = expression(bound.expression).holds(values.cel)
+        answer = expression(bound.expression).holds(values.activation)
     except ExpressionError as error:
         return violated(str(error), expression=bound.expression)
     if answer is None:
