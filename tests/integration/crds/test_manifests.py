@@ -13,19 +13,15 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from sentinel_operator import config
 from sentinel_operator.api.kinds import KINDS, SENTRY_MODEL
-from sentinel_operator.api.serving import ServingConfig
 from sentinel_operator.app import PARTS
 from sentinel_operator.config import Settings
 from sentinel_operator.core.reconciler import READ, ChildKind
 from sentinel_operator.core.sentrymodel.reconciler import CHILDREN
 from sentinel_operator.crdgen.webhooks import webhook_configuration
-from sentinel_operator.engine.metrics import Metrics
 from sentinel_operator.hooks.admission import path_of
-from sentinel_workloads.model_server.observe.metrics import Metrics as ServerMetrics
 from tests.integration.crds.client import Client, Kubectl, collection
 from tests.integration.crds.conftest import ROOT
 from tests.support.exposed import exposed

@@ -29,7 +29,8 @@ _MADE = "timestamp(object.metadata.creationTimestamp)"
 _ALL = "object.spec.decisions"
 _CHOSEN = "variables.selected"
 _IDENTITY = (
-    "{'username': request.userInfo.username, 'groups': has(request.userInfo.groups) ? request.userInfo.groups : []}"
+    "{'username': dyn(request.userInfo.username), "
+    "'groups': dyn(has(request.userInfo.groups) ? request.userInfo.groups : [])}"
 )
 
 
