@@ -188,7 +188,8 @@ class Plan:
     patch: tuple[Patch, ...] = ()
     status: Manifest | None = None
     guarded: bool = False
-    """The status is written only over the object that was observed (its resourceVersion is a precondition)."""
+    """Evictions and patches are sent only while the object still is the one that was observed (it is read again right
+    before), and the status is written only over it (its resourceVersion is a precondition)."""
     events: tuple[Event, ...] = ()
     measure: Measuring | None = None
     watch: Subject | None = None

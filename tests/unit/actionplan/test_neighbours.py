@@ -38,13 +38,23 @@ def test_what_is_under_way_elsewhere_is_known_with_its_nodes():
 
 def test_what_was_begun_counts_whoever_began_it():
     world = World()
-    begun = {"id": "restart-web", "startedAt": at(NOW), "intents": [{}]}
+    begun = {"id": "restart-web", "state": "Done", "startedAt": at(NOW), "intents": [{}]}
     mine = a_plan(world, "mine", state="Executing", decisions=[begun])
     a_plan(world, "other", state="Failed", decisions=[begun], finishedAt=at(NOW + timedelta(minutes=1)))
     a_plan(world, "never", state="Expired", decisions=[{"id": "restart-web", "startedAt": at(NOW)}])
     found = neighbours(mine, world.plans())
     assert found.starts == (Start(WEB, NOW), Start(WEB, NOW))
     assert found.last_failure == NOW + timedelta(minutes=1)
+
+
+def test_a_plan_under_way_has_begun_what_it_is_about_to_do():
+    world = World()
+    mine = a_plan(world, "mine")
+    waiting = [{"id": "restart-web", "state": "Pending"}]
+    a_plan(world, "other", state="Executing", startedAt=at(NOW), decisions=waiting)
+    assert neighbours(mine, world.plans()).starts == (Start(WEB, NOW),)
+    a_plan(world, "other", state="Failed", startedAt=at(NOW), decisions=[{"id": "restart-web", "state": "Skipped"}])
+    assert neighbours(mine, world.plans()).starts == ()
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,16 @@ creation, partial ones a necessary part of it. Only plans that would be done are
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sentinel_operator.api.actionpolicy import ActionPolicySpec, PolicyRule, Selector
-from sentinel_operator.api.actionrules import DAYS, BlastRadius, CelRule, ChangeFreeze, Quota, RecurringFreeze
+from sentinel_operator.api.actionrules import BlastRadius, CelRule, Quota
 from sentinel_operator.api.base import GROUP, VERSION
 from sentinel_operator.core.names import MANAGED_BY, OPERATOR
 from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.policy.celtext import not_frozen, words
 from sentinel_operator.core.policy.effects import effect_of
 from sentinel_operator.core.policy.expression import ExpressionError, expression
 from sentinel_operator.core.policy.policy import Policy
@@ -25,7 +25,6 @@ Coverage = Literal["Whole", "Partial", "None"]
 API = "admissionregistration.k8s.io/v1"
 POLICY_LABEL = f"{GROUP}/policy"
 _ACTIONS: tuple[Action, ...] = ("Deny", "Warn", "Audit")
-_MADE = "timestamp(object.metadata.creationTimestamp)"
 _ALL = "object.spec.decisions"
 _CHOSEN = "variables.selected"
 _IDENTITY = (
@@ -87,10 +86,10 @@ class _Names:
         ]
         users = sorted(wanted | {user for each in given for user in each.users or ()})
         groups = sorted({group for each in given for group in each.groups or ()})
-        either = [f"request.userInfo.username in {_list(users)}"]
+        either = [f"request.userInfo.username in {words(users)}"]
         if groups:
             has = "has(request.userInfo.groups)"
-            either.append(f"({has} && request.userInfo.groups.exists(group, group in {_list(groups)}))")
+            either.append(f"({has} && request.userInfo.groups.exists(group, group in {words(groups)}))")
         return f"({' || '.join(either)})"
 
 
@@ -138,11 +137,11 @@ def _selected(selector: Selector | None, names: _Names) -> str:
     if selector is not None and selector.sources is not None:
         conditions.append(names.said_by(selector.sources))
     if selector is not None and selector.verbs is not None:
-        conditions.append(f"each.verb in {_list(selector.verbs)}")
+        conditions.append(f"each.verb in {words(selector.verbs)}")
     if selector is not None and selector.kinds is not None:
-        conditions.append(f"each.target.kind in {_list(selector.kinds)}")
+        conditions.append(f"each.target.kind in {words(selector.kinds)}")
     if selector is not None and selector.namespaces is not None:
-        conditions.append(f"each.target.kind != 'Node' && {_namespace('each')} in {_list(selector.namespaces)}")
+        conditions.append(f"each.target.kind != 'Node' && {_namespace('each')} in {words(selector.namespaces)}")
     return f"{_ALL}.filter(each, {' && '.join(conditions)})" if conditions else _ALL
 
 
@@ -183,7 +182,9 @@ def _said(rule: PolicyRule, names: _Names) -> tuple[Coverage, str, str]:
     if rule.quota is not None:
         return _quota(rule.quota)
     if rule.change_freeze is not None:
-        return "Whole", _freeze(rule.change_freeze, names), "changes are frozen"
+        exempt = rule.change_freeze.exempt_sources
+        thawed = f"{_CHOSEN}.size() == 0 || {not_frozen(rule.change_freeze)}"
+        return "Whole", f"{names.said_by(exempt)} || {thawed}" if exempt else thawed, "changes are frozen"
     if rule.blast_radius is not None:
         return _breadth(rule.blast_radius)
     if rule.cel is not None:
@@ -223,39 +224,3 @@ def _expression(rule: CelRule) -> tuple[Coverage, str, str]:
         return "None", "", f"{', '.join(sorted(beyond))} is measured by the operator"
     text = f"[{_IDENTITY}].all(identity, {_CHOSEN}.all(decision, {rule.expression}))"
     return "Whole", text, rule.message or "the expression is not true"
-
-
-def _freeze(freeze: ChangeFreeze, names: _Names) -> str:
-    frozen = [
-        f"({_MADE} >= timestamp('{each.start}') && {_MADE} < timestamp('{each.end}'))" for each in freeze.windows or ()
-    ]
-    frozen += [_recurs(each) for each in freeze.recurring or ()]
-    text = f"{_CHOSEN}.size() == 0 || !({' || '.join(frozen)})"
-    return f"{names.said_by(freeze.exempt_sources)} || {text}" if freeze.exempt_sources else text
-
-
-def _recurs(freeze: RecurringFreeze) -> str:
-    """CEL's week begins with Sunday, as 0."""
-    days = [(DAYS.index(day) + 1) % 7 for day in freeze.days or DAYS]
-    zone = _text(freeze.timezone)
-    clock = f"({_MADE}.getHours({zone}) * 60 + {_MADE}.getMinutes({zone}))"
-    today = f"{_MADE}.getDayOfWeek({zone}) in {json.dumps(sorted(days))}"
-    after = f"{_MADE}.getDayOfWeek({zone}) in {json.dumps(sorted((day + 1) % 7 for day in days))}"
-    start, end = _minutes(freeze.from_), _minutes(freeze.to)
-    if start < end:
-        return f"({today} && {clock} >= {start} && {clock} < {end})"
-    return f"(({today} && {clock} >= {start}) || ({after} && {clock} < {end}))"
-
-
-def _minutes(clock: str) -> int:
-    hours, _, minutes = clock.partition(":")
-    return int(hours) * 60 + int(minutes)
-
-
-def _list(words: Iterable[str]) -> str:
-    return "[" + ", ".join(_text(word) for word in words) + "]"
-
-
-def _text(word: str) -> str:
-    """Writes a string as CEL does; JSON's escapes are CEL's."""
-    return json.dumps(word, ensure_ascii=False)

@@ -28,7 +28,8 @@ class Start:
 
 
 def starts(plan: Manifest) -> Iterator[Start]:
-    """Yields each change that the plan has begun, as its status tells it; tolerates a status that does not validate."""
+    """Yields each change that the plan has begun, as its status tells it; tolerates a status that does not validate.
+    A plan that is being executed has begun all that it has not given up: two plans do not pass through one gap."""
     spec, status = _map(plan.get("spec")), _map(plan.get("status"))
     targets = {
         each["id"]: target_key(each.get("target"), plan["metadata"].get("namespace", ""))
@@ -36,8 +37,10 @@ def starts(plan: Manifest) -> Iterator[Start]:
         if isinstance(each.get("id"), str)
     }
     for each in _maps(status.get("decisions")):
-        at, target = parse_time(str(each.get("startedAt") or "-")), targets.get(each.get("id", ""))
-        if at is not None and target is not None and each.get("intents"):
+        coming = status.get("state") == "Executing" and each.get("state", "Pending") == "Pending"
+        at = parse_time(str((status if coming else each).get("startedAt") or "-"))
+        target = targets.get(str(each.get("id")))
+        if at is not None and target is not None and (coming or each.get("intents")):
             yield Start(target, at)
 
 
