@@ -121,7 +121,7 @@ PLAN_METRIC_RULES = rules(
     ),
     CEL(
         rule="self.failureLimit < self.count",
-        message="must be smaller than count, or it could never fail",
+        message="must be smaller than count: otherwise it could never fail",
         holds=lambda value: value.failure_limit < value.count,
         field="failureLimit",
     ),

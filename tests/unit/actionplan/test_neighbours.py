@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from sentinel_operator.api.actionplan import Decision
 from sentinel_operator.api.sentinelconfig import PlanRetention
+from sentinel_operator.core.actionplan.index import PlanIndex
 from sentinel_operator.core.actionplan.neighbours import neighbours
 from sentinel_operator.core.actionplan.order import dependents, ordered
 from sentinel_operator.core.actionplan.retention import pruned
-from sentinel_operator.core.policy.rates import Start
+from sentinel_operator.core.policy.facts import Begun
 from sentinel_operator.core.targets import TargetKey
 from tests.unit.actionplan.world import NOW, Raw, World, a_decision, at
 
@@ -43,7 +44,7 @@ def test_what_was_begun_counts_whoever_began_it():
     a_plan(world, "other", state="Failed", decisions=[begun], finishedAt=at(NOW + timedelta(minutes=1)))
     a_plan(world, "never", state="Expired", decisions=[{"id": "restart-web", "startedAt": at(NOW)}])
     found = neighbours(mine, world.plans())
-    assert found.starts == (Start(WEB, NOW), Start(WEB, NOW))
+    assert found.ledger.begun(WEB, NOW)["Workload"] == Begun(2, 2)
     assert found.last_failure == NOW + timedelta(minutes=1)
 
 
@@ -52,9 +53,9 @@ def test_a_plan_under_way_has_begun_what_it_is_about_to_do():
     mine = a_plan(world, "mine")
     waiting = [{"id": "restart-web", "state": "Pending"}]
     a_plan(world, "other", state="Executing", startedAt=at(NOW), decisions=waiting)
-    assert neighbours(mine, world.plans()).starts == (Start(WEB, NOW),)
+    assert neighbours(mine, world.plans()).ledger.begun(WEB, NOW)["Global"] == Begun(1, 1)
     a_plan(world, "other", state="Failed", startedAt=at(NOW), decisions=[{"id": "restart-web", "state": "Skipped"}])
-    assert neighbours(mine, world.plans()).starts == ()
+    assert neighbours(mine, world.plans()).ledger.begun(WEB, NOW)["Global"] == Begun(0, 0)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +79,51 @@ def test_plans_that_do_not_validate_disturb_nobody():
     world = World()
     mine = a_plan(world, "mine")
     broken: list[object] = [None, 5, [], {"decisions": 7}, {"decisions": [7, {"id": 7}, {"target": 7}]}]
-    others = [
-        {"metadata": {"name": "x", "uid": f"x{n}"}, "spec": spec, "status": spec} for n, spec in enumerate(broken)
-    ]
-    assert neighbours(mine, others).starts == ()
+    for state in ("", "Executing", "Approved"):
+        others = [
+            {
+                "metadata": {"name": "x", "uid": f"x{n}", "creationTimestamp": at(NOW + timedelta(minutes=1))},
+                "spec": spec,
+                "status": {**(spec if isinstance(spec, dict) else {}), "state": state},
+            }
+            for n, spec in enumerate(broken)
+        ]
+        found = neighbours(mine, others)
+        assert found.ledger.begun(WEB, NOW)["Global"] == Begun()
+        assert (found.superseded_by, found.in_flight) == ("", frozenset())
+
+
+STATES = st.sampled_from(["", "Approved", "Executing", "Completed", "Failed", "RolledBack", "Rejected", "Expired"])
+HAPPENED = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from(["one", "two"]), STATES, st.integers(0, 90), st.booleans()),
+    max_size=25,
+)
+
+
+@given(HAPPENED)
+def test_an_index_says_what_reading_all_plans_would_say(happened: list[tuple[int, str, str, int, bool]]):
+    world, index, plans = World(), PlanIndex(), dict[str, Raw]()
+    for number, plan_id, state, minutes, goes in happened:
+        name = f"p{number}"
+        begun = {
+            "id": "restart-web",
+            "state": "Done",
+            "startedAt": at(NOW + timedelta(minutes=minutes)),
+            "intents": [{}],
+        }
+        raw = a_plan(world, name, minutes=number, state=state, decisions=[begun], finishedAt=at(NOW))
+        raw["spec"]["planId"] = plan_id
+        if goes and name in plans:
+            index.remove(plans.pop(name)["metadata"]["uid"])
+        else:
+            plans[name] = raw
+            index.put(raw)
+    for raw in plans.values():
+        read, known = neighbours(raw, plans.values()), index.neighbours(raw)
+        assert (known.duplicate_of, known.superseded_by) == (read.duplicate_of, read.superseded_by)
+        assert (known.in_flight, known.last_failure) == (read.in_flight, read.last_failure)
+        later = NOW + timedelta(hours=1, minutes=10)
+        assert known.ledger.begun(WEB, later) == read.ledger.begun(WEB, later)
 
 
 # ---------------------------------------------------------------------------------------------- retention

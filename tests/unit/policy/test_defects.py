@@ -11,7 +11,7 @@ from sentinel_operator.api.actionplan import ActionPlanSpec
 from sentinel_operator.core.policy.effects import blocks
 from sentinel_operator.core.policy.facts import Begun
 from sentinel_operator.core.policy.judge import judge
-from sentinel_operator.core.policy.rates import begun, starts
+from sentinel_operator.core.policy.rates import Ledger, starts
 from sentinel_operator.core.targets import TargetKey
 from tests.unit.policy.scenes import NOW, a_target, facts, policy, raw_decision, rule
 
@@ -48,7 +48,7 @@ def test_what_is_not_done_consumes_no_rate(mode: str, state: str, intents: bool,
     }
     if intents:
         plan["status"]["decisions"][0]["intents"] = [{"kind": "Deployment"}]
-    found = begun(starts(plan), TargetKey("Deployment", "shop", "web"), NOW)
+    found = Ledger(starts(plan)).begun(TargetKey("Deployment", "shop", "web"), NOW)
     assert found["Workload"] == Begun(counted, counted)
 
 

@@ -15,13 +15,12 @@ from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.policy.facts import Approved, Facts, Identity, Requests, TargetFacts
 from sentinel_operator.core.policy.matcher import sources_of
 from sentinel_operator.core.policy.price import cost_per_hour, requests_of
-from sentinel_operator.core.policy.rates import begun, within
 
 
 def facts_of(observed: Observed, decision: Decision) -> Facts:
     """Gives what one decision is judged by."""
     around, key, who = observed.around, observed.key(decision), observed.requester or Identity(username="")
-    starts, safety = around.neighbours.starts, decision.safety
+    ledger, safety = around.neighbours.ledger, decision.safety
     return Facts(
         decision=decision,
         namespace=key.namespace,
@@ -31,8 +30,8 @@ def facts_of(observed: Observed, decision: Decision) -> Facts:
         target=_target(observed, decision),
         targets=len({observed.key(each) for each in observed.plan.decisions}),
         in_flight=len(around.neighbours.in_flight),
-        begun=begun(starts, key, observed.now),
-        begun_in_own_window=within(starts, key, observed.now, seconds(safety.window)) if safety else 0,
+        begun=ledger.begun(key, observed.now),
+        begun_in_own_window=ledger.within(key, observed.now, seconds(safety.window)) if safety else 0,
         last_failure=around.neighbours.last_failure,
         approved=_approved(observed),
     )

@@ -11,11 +11,13 @@ from sentinel_operator.api.actionstatus import ACTING
 from sentinel_operator.core.actionplan.stamps import requester
 from sentinel_operator.core.conditions import parse_time
 from sentinel_operator.core.plan import Manifest
-from sentinel_operator.core.policy.rates import Start, starts, target_key
+from sentinel_operator.core.policy.facts import Identity
+from sentinel_operator.core.policy.rates import Ledger, Start, starts, target_key
 from sentinel_operator.core.targets import TargetKey
 
-_JUDGED_WELL = frozenset({"AwaitingApproval", "Approved", "Scheduled", "Executing", "Verifying", "Completed"})
+JUDGED_WELL = frozenset({"AwaitingApproval", "Approved", "Scheduled", "Executing", "Verifying", "Completed"})
 _WENT_WRONG = frozenset({"Failed", "RollingBack", "RolledBack"})
+Said = tuple[str, TargetKey | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,35 +30,97 @@ class Neighbours:
     """A later plan of the same source that says all anew that this one says."""
     in_flight: frozenset[TargetKey] = frozenset()
     """What other plans have in change."""
-    starts: tuple[Start, ...] = field(default=())
+    ledger: Ledger = field(default_factory=Ledger)
+    """What was begun, by all plans."""
     last_failure: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What others have to know of a plan. Reading it tolerates whatever does not validate."""
+
+    uid: str
+    name: str
+    age: tuple[str, str]
+    plan_id: tuple[str, str]
+    """With the source that it claims."""
+    by: Identity | None
+    enforced: bool
+    said: frozenset[Said]
+    targets: frozenset[TargetKey]
+    state: str
+    starts: tuple[Start, ...]
+    failed_at: datetime | None
+
+    @classmethod
+    def of(cls, raw: Manifest) -> Digest:
+        """Reads a raw plan."""
+        metadata, spec = raw["metadata"], _map(raw.get("spec"))
+        state = str(_map(raw.get("status")).get("state") or "")
+        return cls(
+            uid=metadata["uid"],
+            name=f"{metadata.get('namespace', '')}/{metadata['name']}",
+            age=(str(metadata.get("creationTimestamp") or ""), str(metadata["uid"])),
+            plan_id=(str(spec.get("planId")), str(spec.get("source"))),
+            by=requester(raw),
+            enforced=spec.get("mode", "Enforce") == "Enforce",
+            said=_said(raw),
+            targets=targets_of(raw),
+            state=state,
+            starts=tuple(starts(raw)),
+            failed_at=_failed_at(raw) if state in _WENT_WRONG else None,
+        )
+
+    @property
+    def acts(self) -> bool:
+        """Tells whether it has its targets to itself."""
+        return self.state in ACTING
+
+    def is_twin_of(self, other: Digest) -> bool:
+        """Tells whether it takes the other's planId. A plan of somebody else that merely claims the source, and was
+        rejected for it, takes no planId from anybody."""
+        return self.plan_id == other.plan_id and (self.by == other.by or self.state != "Rejected")
+
+    def says_anew(self, other: Digest) -> bool:
+        """Tells whether it is a later word of the same source on everything that the other says."""
+        if self.state not in JUDGED_WELL or self.age <= other.age or not (self.enforced and other.enforced):
+            return False
+        return self.plan_id[1] == other.plan_id[1] and self.by == other.by and other.said <= self.said
+
+
 def neighbours(raw: Manifest, others: Iterable[Manifest]) -> Neighbours:
-    """Reads the other plans; tolerates those that do not validate. Of those that are finished and older than the
-    longest window only the ones with the same planId matter."""
-    duplicate, later = "", list[tuple[tuple[str, str], str]]()
-    in_flight, begun, failures = set[TargetKey](), list[Start](), list[datetime]()
-    for other in others:
-        if other["metadata"]["uid"] == raw["metadata"]["uid"]:
-            begun.extend(starts(other))
-            continue
-        state = _map(other.get("status")).get("state")
-        begun.extend(starts(other))
-        if _is_twin(raw, other) and _age(other) < _age(raw):
-            duplicate = min(filter(None, (duplicate, _name(other))))
-        if state in _JUDGED_WELL and _age(other) > _age(raw) and _says_anew(other, raw):
-            later.append((_age(other), _name(other)))
-        if state in ACTING:
-            in_flight.update(targets_of(other))
-        if state in _WENT_WRONG:
-            failures.append(_failed_at(other))
+    """Reads the other plans, the plan itself among them or not. Whoever asks often keeps a PlanIndex."""
+    me = Digest.of(raw)
+    known = {each.uid: each for each in map(Digest.of, others)}
+    rest = [each for uid, each in known.items() if uid != me.uid]
+    return weigh(
+        me,
+        twins=rest,
+        later=rest,
+        in_flight=frozenset(target for each in rest if each.acts for target in each.targets),
+        ledger=Ledger(start for each in {**known, me.uid: me}.values() for start in each.starts),
+        last_failure=max((each.failed_at for each in rest if each.failed_at is not None), default=None),
+    )
+
+
+def weigh(
+    me: Digest,
+    *,
+    twins: Iterable[Digest],
+    later: Iterable[Digest],
+    in_flight: frozenset[TargetKey],
+    ledger: Ledger,
+    last_failure: datetime | None,
+) -> Neighbours:
+    """Says what the others mean for a plan; `twins` and `later` are those that may be."""
+    earlier = min((each.name for each in twins if each.is_twin_of(me) and each.age < me.age), default="")
+    anew = max(((each.age, each.name) for each in later if each.says_anew(me)), default=None)
     return Neighbours(
-        duplicate_of=duplicate,
-        superseded_by=max(later)[1] if later else "",
-        in_flight=frozenset(in_flight - targets_of(raw)),
-        starts=tuple(begun),
-        last_failure=max(failures, default=None),
+        duplicate_of=earlier,
+        superseded_by=anew[1] if anew is not None else "",
+        in_flight=in_flight - me.targets,
+        ledger=ledger,
+        last_failure=last_failure,
     )
 
 
@@ -74,44 +138,16 @@ def targets_of(raw: Manifest) -> frozenset[TargetKey]:
     return frozenset(found)
 
 
-def _is_twin(raw: Manifest, other: Manifest) -> bool:
-    """A plan of somebody else that merely claims the source, and was rejected for it, takes no planId from anybody."""
-    mine, theirs = _map(raw.get("spec")), _map(other.get("spec"))
-    if (mine.get("planId"), mine.get("source")) != (theirs.get("planId"), theirs.get("source")):
-        return False
-    return requester(raw) == requester(other) or _map(other.get("status")).get("state") != "Rejected"
-
-
-def _says_anew(later: Manifest, earlier: Manifest) -> bool:
-    mine, theirs = _map(earlier.get("spec")), _map(later.get("spec"))
-    if mine.get("source") != theirs.get("source") or theirs.get("mode", "Enforce") != "Enforce":
-        return False
-    if mine.get("mode", "Enforce") != "Enforce" or requester(earlier) != requester(later):
-        return False
-    return _said(earlier) <= _said(later)
-
-
-def _said(raw: Manifest) -> set[tuple[object, TargetKey | None]]:
+def _said(raw: Manifest) -> frozenset[Said]:
     namespace = str(raw["metadata"].get("namespace") or "")
     decisions = _decisions(_map(raw.get("spec")))
-    return {(str(each.get("verb")), target_key(each.get("target"), namespace)) for each in decisions}
+    return frozenset((str(each.get("verb")), target_key(each.get("target"), namespace)) for each in decisions)
 
 
-def _failed_at(raw: Manifest) -> datetime:
-    status, created = _map(raw.get("status")), str(raw["metadata"].get("creationTimestamp") or "")
+def _failed_at(raw: Manifest) -> datetime | None:
+    status, created = _map(raw.get("status")), raw["metadata"].get("creationTimestamp")
     moments = (parse_time(str(text)) for text in (status.get("finishedAt"), status.get("startedAt"), created) if text)
-    found = next((each for each in moments if each is not None), None)
-    if found is None:
-        raise ValueError(f"{_name(raw)} has no creationTimestamp")
-    return found
-
-
-def _age(raw: Manifest) -> tuple[str, str]:
-    return str(raw["metadata"].get("creationTimestamp") or ""), str(raw["metadata"]["uid"])
-
-
-def _name(raw: Manifest) -> str:
-    return f"{raw['metadata'].get('namespace', '')}/{raw['metadata']['name']}"
+    return next((each for each in moments if each is not None), None)
 
 
 def _decisions(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -3,8 +3,8 @@ does not count."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,20 +44,46 @@ def starts(plan: Manifest) -> Iterator[Start]:
             yield Start(target, at)
 
 
-def begun(known: Iterable[Start], target: TargetKey, now: datetime) -> dict[Scope, Begun]:
-    """Counts what concerns a target, by scope. One that is stamped with a moment to come counts as now."""
-    counts: dict[Scope, Counter[str]] = {each: Counter() for each in ("Workload", "Namespace", "Cluster", "Global")}
-    for start in known:
-        age = now - start.at
-        for scope in scopes(start.target, target):
-            counts[scope]["minute"] += age < MINUTE
-            counts[scope]["hour"] += age < HOUR
-    return {scope: Begun(count["minute"], count["hour"]) for scope, count in counts.items()}
+class Ledger:
+    """All changes that were begun, counted for a target in the time of a few look-ups however many there are."""
+
+    def __init__(self, known: Iterable[Start] = ()) -> None:
+        self._times: dict[Hashable, list[float]] = {}
+        for each in known:
+            self.add(each)
+
+    def add(self, start: Start) -> None:
+        """Counts a change from now on."""
+        for key in _counted_with(start.target).values():
+            insort(self._times.setdefault(key, []), start.at.timestamp())
+
+    def remove(self, start: Start) -> None:
+        """Forgets a change that was added."""
+        for key in _counted_with(start.target).values():
+            times = self._times[key]
+            del times[bisect_left(times, start.at.timestamp())]
+            if not times:
+                del self._times[key]
+
+    def begun(self, target: TargetKey, now: datetime) -> dict[Scope, Begun]:
+        """Counts what concerns a target, by scope. One that is stamped with a moment to come counts as now."""
+        return {
+            scope: Begun(self._since(key, now - MINUTE), self._since(key, now - HOUR))
+            for scope, key in _counted_with(target).items()
+        }
+
+    def within(self, target: TargetKey, now: datetime, seconds: float) -> int:
+        """Counts the changes of one target in a window."""
+        return self._since(target, now - timedelta(seconds=seconds))
+
+    def _since(self, key: Hashable, moment: datetime) -> int:
+        times = self._times.get(key, ())
+        return len(times) - bisect_right(times, moment.timestamp())
 
 
-def within(known: Iterable[Start], target: TargetKey, now: datetime, seconds: float) -> int:
-    """Counts the changes of one target in a window."""
-    return sum(each.target == target and (now - each.at).total_seconds() < seconds for each in known)
+def _counted_with(target: TargetKey) -> dict[Scope, Hashable]:
+    """Names, for each scope, what a target's changes are counted with."""
+    return {"Workload": target, "Namespace": target.namespace, "Cluster": None, "Global": True}
 
 
 def scopes(one: TargetKey, two: TargetKey) -> Iterator[Scope]:
