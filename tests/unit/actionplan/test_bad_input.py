@@ -79,6 +79,16 @@ def test_it_is_rejected_in_words_that_name_the_field(decisions: list[Raw], spec:
     assert conditions["Ready"]["message"] == world.status()["message"]
 
 
+def test_what_a_controller_looks_after_is_changed_there():
+    world = a_world()
+    child = a_deployment("fraud-1a2b3c4d")
+    child["metadata"]["ownerReferences"] = [{"kind": "SentryModel", "name": "fraud", "uid": "u", "controller": True}]
+    world.put(child)
+    world.submit(a_decision("restart", "fraud-1a2b3c4d"))
+    assert Executor(world).run() == "Rejected"
+    assert "is looked after by SentryModel fraud, which would undo it" in world.status()["message"]
+
+
 def test_a_plan_that_did_not_pass_admission_is_nobodys():
     world = a_world()
     raw = world.submit(SCALE)

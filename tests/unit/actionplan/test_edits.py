@@ -98,5 +98,7 @@ def test_replicas_go_through_the_scale_subresource_unless_they_are_to_be_absent(
     assert (request.subresource, request.body) == ("scale", {"spec": {"replicas": 5}})
     assert (request.ref.uid, request.ref.resource_version) == ("u", "9")
     bare = a_live({})
-    back = of(bare, [edit(bare, ("spec", "replicas"), 5)]).inverse(bare)
+    there = of(bare, [edit(bare, ("spec", "replicas"), 5)])
+    assert (patch(there, bare).subresource, patch(there, bare).body) == ("", {"spec": {"replicas": 5}})
+    back = there.inverse(bare)
     assert (patch(back, bare).subresource, patch(back, bare).body) == ("", {"spec": {"replicas": None}})

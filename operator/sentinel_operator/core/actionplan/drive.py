@@ -16,6 +16,7 @@ from sentinel_operator.core.actionplan.observed import Observed
 from sentinel_operator.core.actionplan.pods import evictions, leaves
 from sentinel_operator.core.actionplan.verbs import VERBS
 from sentinel_operator.core.actionplan.verbs.case import Refusal
+from sentinel_operator.core.actionplan.view import owned_by
 from sentinel_operator.core.conditions import rfc3339, truncated
 from sentinel_operator.core.plan import Evict, Manifest, Patch
 
@@ -40,14 +41,23 @@ def changed(record: DecisionStatus, **values: Any) -> DecisionStatus:
     return record.model_copy(update=values)
 
 
+def intended(observed: Observed, decision: Decision) -> tuple[Intent, ...]:
+    """Decides what a decision does to the targets as they are now; raises Refusal where it cannot be done."""
+    case = observed.case(decision)
+    if owner := owned_by(case.live):
+        raise Refusal(f"{observed.key(decision)} is looked after by {owner}, which would undo it: change that")
+    intents = VERBS[decision.verb].intents(case)
+    if wrong := problem(intents):
+        raise Refusal(wrong)
+    return intents
+
+
 def begin(observed: Observed, decision: Decision, record: DecisionStatus) -> DecisionStatus:
     """Records what a decision does and how it is taken back. Nothing is done before that is written."""
     try:
-        intents = VERBS[decision.verb].intents(observed.case(decision))
+        intents = intended(observed, decision)
     except Refusal as refusal:
         return failed(observed, record, str(refusal))
-    if wrong := problem(intents):
-        return failed(observed, record, wrong)
     return changed(
         record,
         state="Executing",

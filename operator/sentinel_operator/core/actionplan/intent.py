@@ -79,8 +79,9 @@ def patch(intent: Intent, live: Manifest, *, not_after: datetime | None = None) 
         intent.ref.uid,
         metadata.get("resourceVersion", ""),
     )
-    only_replicas = [each.path for each in intent.edits] == [("spec", "replicas")]
-    scales = only_replicas and intent.edits[0].after is not ABSENT
+    # The scale subresource of a custom resource does not exist while its replicas are absent, nor can it remove them.
+    scales = len(intent.edits) == 1 and intent.edits[0].path == ("spec", "replicas")
+    scales = scales and ABSENT not in (intent.edits[0].before, intent.edits[0].after)
     return Patch(ref, merge_patch(intent.edits), "scale" if scales else "", not_after)
 
 

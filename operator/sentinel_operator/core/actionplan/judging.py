@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 from sentinel_operator.api.actionplan import Decision
 from sentinel_operator.api.actionstatus import MAX_DIFF, Change
-from sentinel_operator.core.actionplan.drive import live_of
+from sentinel_operator.core.actionplan.drive import intended, live_of
 from sentinel_operator.core.actionplan.edits import ABSENT, as_text
 from sentinel_operator.core.actionplan.facts import facts_of
-from sentinel_operator.core.actionplan.intent import Intent, patch, problem
+from sentinel_operator.core.actionplan.intent import Intent, patch
 from sentinel_operator.core.actionplan.observed import Observed
 from sentinel_operator.core.actionplan.order import ordered
-from sentinel_operator.core.actionplan.verbs import VERBS
 from sentinel_operator.core.actionplan.verbs.case import Refusal
 from sentinel_operator.core.conditions import truncated
 from sentinel_operator.core.plan import Rehearsal
@@ -38,7 +37,7 @@ def preview(observed: Observed) -> Preview:
     diff, rehearsals, refused = list[Change](), list[Rehearsal](), list[str]()
     for decision in ordered(observed.plan.decisions):
         try:
-            intents = _possible(observed, decision)
+            intents = intended(observed, decision)
         except Refusal as refusal:
             if not decision.depends_on:
                 refused.append(f"{decision.id}: {refusal}")
@@ -46,13 +45,6 @@ def preview(observed: Observed) -> Preview:
         diff.extend(change for each in intents for change in _changes(decision, each))
         rehearsals.extend(_rehearsed(observed, decision, intents))
     return Preview(diff=tuple(diff[:MAX_DIFF]), rehearsals=tuple(rehearsals), refused=tuple(refused))
-
-
-def _possible(observed: Observed, decision: Decision) -> tuple[Intent, ...]:
-    intents = VERBS[decision.verb].intents(observed.case(decision))
-    if wrong := problem(intents):
-        raise Refusal(wrong)
-    return intents
 
 
 def _rehearsed(observed: Observed, decision: Decision, intents: tuple[Intent, ...]) -> list[Rehearsal]:

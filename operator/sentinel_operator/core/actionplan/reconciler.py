@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from sentinel_operator.api.actionstatus import ACTING, FINISHED
-from sentinel_operator.api.kinds import ACTION_PLAN, Kind
+from sentinel_operator.api.kinds import ACTION_PLAN, SENTRY_MODEL, Kind
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.actionplan.drive import changed, failed
 from sentinel_operator.core.actionplan.life import step
@@ -36,6 +36,7 @@ class ActionPlanReconciler:
         """Everything it may read or change; it makes nothing."""
         return (
             replace(PODS, evictable=True),
+            ChildKind(SENTRY_MODEL.api_version, SENTRY_MODEL.kind, SENTRY_MODEL.plural, verbs=_CHANGE, scalable=True),
             ChildKind("apps/v1", "Deployment", "deployments", verbs=_CHANGE, scalable=True),
             ChildKind("apps/v1", "StatefulSet", "statefulsets", verbs=_CHANGE, scalable=True),
             ChildKind("apps/v1", "ReplicaSet", "replicasets", verbs=READ),

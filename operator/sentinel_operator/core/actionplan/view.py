@@ -56,3 +56,11 @@ def is_current(raw: Manifest) -> bool:
     """Tells whether whoever looks after the object has seen its newest spec."""
     seen, newest = status_of(raw).get("observedGeneration"), raw["metadata"].get("generation")
     return newest is None or (seen is not None and int(seen) >= int(newest))
+
+
+def owned_by(raw: Manifest) -> str:
+    """Names the controller that looks after the object's spec; empty where that is nobody but people."""
+    for each in raw["metadata"].get("ownerReferences") or ():
+        if each.get("controller"):
+            return f"{each.get('kind')} {each.get('name')}"
+    return ""
