@@ -19,6 +19,7 @@ from sentinel_operator.core.conditions import rfc3339
 from sentinel_operator.core.policy.facts import Identity
 from sentinel_operator.core.policy.plan import PlanJudgement
 
+_LONG = 300.0
 _BEFORE: frozenset[PlanState] = frozenset({"Pending", "Validating", "AwaitingApproval", "Approved", "Scheduled"})
 
 
@@ -28,7 +29,7 @@ def step(observed: Observed) -> Step:  # noqa: C901 - one line a state
     if state in _BEFORE and (over := _over(observed)) is not None:
         return over
     if state in _BEFORE and observed.plan.suspend:
-        return stay(observed, "suspended", state=state, reason="Suspended")
+        return stay(observed, "suspended", state=state, reason="Suspended", again=_patience(observed))
     match state:
         case "Pending":
             return _pending(observed)
@@ -62,6 +63,13 @@ def _over(observed: Observed) -> Step | None:
     if observed.around.neighbours.superseded_by and observed.status.state not in (None, "Pending"):
         return ended(observed, "Superseded", f"{observed.around.neighbours.superseded_by} says it anew")
     return None
+
+
+def _patience(observed: Observed) -> float:
+    """Seconds until a plan that waits for a person is looked at again: what people say is told by the watch, and only
+    its own end comes by itself."""
+    ends = min((observed.deadline(each) - observed.now).total_seconds() for each in observed.plan.decisions)
+    return min(max(ends, WAIT), _LONG)
 
 
 def _pending(observed: Observed) -> Step:
@@ -107,13 +115,15 @@ def _validating(observed: Observed) -> Step:
 def _awaiting(observed: Observed) -> Step:
     said, stamp = observed.plan.approval, observed.stamp
     if said is not None and stamp is None:
-        return stay(observed, "spec.approval: nobody vouches for who set it", reason="UnknownApprover")
+        said_by = "spec.approval: nobody vouches for who set it"
+        return stay(observed, said_by, reason="UnknownApprover", again=_patience(observed))
     if said is not None and stamp is not None and said.decision == "Reject":
         message = f"rejected by {stamp.by.username}" + (f": {said.reason}" if said.reason else "")
         return ended(observed, "Rejected", message, reason="RejectedByApprover", approval=_approval(observed, stamp))
     verdict = judged(observed)
     if verdict.effect == "RequireApproval":
-        return stay(observed, verdict.reason, trace=verdict.recorded())
+        # What it was judged by first stays in the trace: the figures of every look would be a write each.
+        return stay(observed, verdict.reason, again=_patience(observed))
     by = f"approved by {stamp.by.username}" if stamp is not None and said is not None else "needs no approval any more"
     approval = _approval(observed, stamp) if stamp is not None and said is not None else None
     return to(observed, "Approved", by, trace=verdict.recorded(), approval=approval)
