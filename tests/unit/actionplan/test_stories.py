@@ -127,6 +127,21 @@ def test_somebody_with_the_right_rejects_it():
     assert world.status()["message"] == "rejected by bob: said so"
 
 
+def test_what_was_approved_can_be_rejected_until_it_begins():
+    window = {"start": "2026-01-30T12:01:00Z", "end": "2026-01-30T12:09:00Z"}
+    world = a_world(policies=(policy(rule("Approval")), policy(rule("ChangeFreeze", windows=[window]), name="freeze")))
+    world.submit(SCALE)
+    executor = Executor(world)
+    executor.run(until=lambda: world.state() == "AwaitingApproval")
+    world.now = NOW.replace(minute=2)
+    world.approve(BOB)
+    executor.run(passes=4)
+    assert world.state() == "Scheduled"
+    world.approve(BOB, decision="Reject")
+    assert executor.run() == "Rejected"
+    assert world.applied == []
+
+
 def test_a_dry_run_is_judged_and_shown_and_not_done():
     for mode in ("DryRun", "Shadow"):
         world = a_world(policies=(policy(rule("Approval")),))
@@ -256,6 +271,23 @@ def test_pods_are_moved_off_a_node_which_takes_pods_again_after():
     assert world.pods_of("Node", "n1") == ()
     assert [what for what, _ in world.applied] == ["Node/n1", "Node/n1"]
     assert world.spec("Node", "n1") == {}
+
+
+def test_a_node_that_somebody_cordons_after_the_pods_have_left_stays_cordoned():
+    world = a_world(a_deployment("api"), a_node("n1"))
+    world.put(a_pod("web-1", "n1"))
+    world.frozen.add("api")
+    moved = a_decision("reschedule", id_="move", params={"node": "n1"})
+    stuck = a_decision("scale", "api", params={"replicas": 9}, ttl="2m")
+    for each in (moved, stuck):
+        each["target"]["namespace"] = "shop"
+    world.submit(moved, stuck, namespace="sentinel-system")
+    executor = Executor(world)
+    executor.run(until=lambda: world.status(namespace="sentinel-system").get("done") == 1, namespace="sentinel-system")
+    assert world.spec("Node", "n1") == {}
+    world.edit("Node", "n1", unschedulable=True)
+    assert executor.run(namespace="sentinel-system") == "RolledBack"
+    assert world.spec("Node", "n1") == {"unschedulable": True}
 
 
 def test_two_plans_for_one_target_are_done_one_after_the_other():

@@ -197,15 +197,15 @@ def undone_from(observed: Observed, record: DecisionStatus) -> DecisionStatus:
     inverses = [
         recorded(intent.inverse(live_of(observed, intent)))
         for intent in reversed([read(each) for each in record.intents or ()])
-        if intent.edits and not _is_over(observed, intent)
+        if intent.edits and not _is_over(observed, record, intent)
     ]
     return changed(record, state="Undoing", undo=inverses, message="being taken back")
 
 
-def _is_over(observed: Observed, intent: Intent) -> bool:
-    """What was only meant for a while was taken back already, or was somebody else's doing since."""
+def _is_over(observed: Observed, record: DecisionStatus, intent: Intent) -> bool:
+    """What was only meant for a while is not there any more, or is somebody else's doing since."""
     live = live_of(observed, intent)
-    return intent.temporary and (live is None or not stands(live, intent.edits))
+    return intent.temporary and (record.state == "Done" or live is None or not stands(live, intent.edits))
 
 
 def drive_back(observed: Observed, record: DecisionStatus, *, rolling_back: bool) -> Driven:

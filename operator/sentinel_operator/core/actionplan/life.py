@@ -54,12 +54,17 @@ def step(observed: Observed) -> Step:  # noqa: C901 - one line a state
 
 
 def _over(observed: Observed) -> Step | None:
-    """A plan that has not begun is over when it is too late for any of it, or a later one says it all anew."""
+    """A plan that has not begun is over when it is too late for any of it, somebody with the right says so, or a later
+    plan says it all anew."""
     late = [each.id for each in observed.plan.decisions if observed.is_late(each)]
     count = len(observed.plan.decisions)
     if late and (observed.plan.on_failure != "Continue" or len(late) == count):
         which = "every decision" if len(late) == count else ", ".join(late)
         return ended(observed, "Expired", f"the time of {which} was over before anything was begun")
+    said, stamp = observed.plan.approval, observed.stamp
+    if said is not None and stamp is not None and said.decision == "Reject" and observed.status.state is not None:
+        message = f"rejected by {stamp.by.username}" + (f": {said.reason}" if said.reason else "")
+        return ended(observed, "Rejected", message, reason="RejectedByApprover", approval=_approval(observed, stamp))
     if observed.around.neighbours.superseded_by and observed.status.state not in (None, "Pending"):
         return ended(observed, "Superseded", f"{observed.around.neighbours.superseded_by} says it anew")
     return None
@@ -117,9 +122,6 @@ def _awaiting(observed: Observed) -> Step:
     if said is not None and stamp is None:
         said_by = "spec.approval: nobody vouches for who set it"
         return stay(observed, said_by, reason="UnknownApprover", again=_patience(observed))
-    if said is not None and stamp is not None and said.decision == "Reject":
-        message = f"rejected by {stamp.by.username}" + (f": {said.reason}" if said.reason else "")
-        return ended(observed, "Rejected", message, reason="RejectedByApprover", approval=_approval(observed, stamp))
     verdict = judged(observed)
     if verdict.effect == "RequireApproval":
         # What it was judged by first stays in the trace: the figures of every look would be a write each.
