@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from jsonschema import Draft4Validator
+
 from sentinel_operator.api.actionstatus import ACTING, FINISHED
+from sentinel_operator.api.kinds import ACTION_PLAN
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.actionplan.edits import merged
 from sentinel_operator.core.actionplan.neighbours import neighbours, targets_of
@@ -27,6 +30,7 @@ from sentinel_operator.core.plan import Event, Evict, Failure, ObjectRef, Patch,
 from sentinel_operator.core.policy.facts import Identity
 from sentinel_operator.core.policy.policy import Policy
 from sentinel_operator.core.targets import TargetKey
+from sentinel_operator.crdgen.definition import definition
 
 Raw = dict[str, Any]
 Key = tuple[str, str, str]
@@ -41,6 +45,29 @@ class ConflictError(Exception):
 
 class KilledError(Exception):
     """The executor is gone."""
+
+
+SCHEMA = definition(ACTION_PLAN)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+VALIDATOR = Draft4Validator(SCHEMA)
+
+
+def assert_fits(status: Raw) -> None:
+    """The API server refuses what does not fit, and silently drops what it does not know."""
+    assert [f"{'.'.join(map(str, each.path))}: {each.message}" for each in VALIDATOR.iter_errors(status)] == []
+    assert list(unknown(status, SCHEMA)) == []
+    assert len(json.dumps(status)) < 1_000_000
+
+
+def unknown(value: Any, schema: Raw, path: str = "status") -> Iterator[str]:
+    if isinstance(value, dict) and "properties" in schema:
+        for name, each in value.items():
+            if name not in schema["properties"]:
+                yield f"{path}.{name}"
+            else:
+                yield from unknown(each, schema["properties"][name], f"{path}.{name}")
+    elif isinstance(value, list):
+        for each in value:
+            yield from unknown(each, schema["items"], f"{path}[]")
 
 
 def at(moment: datetime) -> str:
@@ -201,6 +228,7 @@ class World:
         live = self.objects[key_of(observed)]
         if live["metadata"]["resourceVersion"] != observed["metadata"]["resourceVersion"]:
             raise ConflictError
+        assert_fits(status)
         self.put({**live, "status": json.loads(json.dumps(status))})
 
     # ------------------------------------------------------------------------------------ the controllers
