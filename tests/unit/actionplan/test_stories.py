@@ -6,10 +6,12 @@ import copy
 
 from sentinel_operator.api.actionstatus import FINISHED
 from sentinel_operator.core.policy.facts import Identity
+from sentinel_operator.core.targets import TargetKey
 from tests.unit.actionplan.world import BRAIN, NOW, Executor, World, a_decision, a_deployment, a_node, a_pod
 from tests.unit.policy.scenes import policy, rule
 
 BOB = Identity(username="bob")
+WEB = TargetKey("Deployment", "shop", "web")
 SCALE = a_decision("scale", params={"replicas": "5"})
 
 
@@ -151,7 +153,7 @@ def test_a_dry_run_is_judged_and_shown_and_not_done():
         assert world.applied == []
         assert world.decision("scale-web")["state"] == "Simulated"
         assert world.status()["diff"][0]["after"] == "5"
-        assert executor.locks == {}
+        assert not executor.locks.has(world.get("ActionPlan", "plan")["metadata"]["uid"], [WEB])
         assert "would wait" in world.status()["message"]
 
 

@@ -19,6 +19,7 @@ from sentinel_operator.api.actionstatus import ACTING, FINISHED
 from sentinel_operator.api.kinds import ACTION_PLAN
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.actionplan.edits import merged
+from sentinel_operator.core.actionplan.locktable import LockTable
 from sentinel_operator.core.actionplan.neighbours import neighbours, targets_of
 from sentinel_operator.core.actionplan.reconciler import ActionPlanReconciler
 from sentinel_operator.core.actionplan.stamps import APPROVED_BY, REQUESTED_BY, written
@@ -267,23 +268,20 @@ class Executor:
 
     world: World
     writes_left: int | None = None
-    locks: dict[TargetKey, str] = field(default_factory=dict)
+    locks: LockTable = field(default_factory=LockTable)
 
     def __post_init__(self) -> None:
-        for raw in self.world.plans():
-            if (raw.get("status") or {}).get("state") in ACTING:
-                self.locks.update(dict.fromkeys(targets_of(raw), raw["metadata"]["uid"]))
+        self.locks = LockTable.restored(self.world.plans())
 
     def around(self, raw: Raw, rehearsed: dict[str, str] | None) -> Surroundings:
         world, uid, targets = self.world, raw["metadata"]["uid"], targets_of(raw)
-        others = {key: self.locks[key] for key in targets if self.locks.get(key, uid) != uid}
         return Surroundings(
             policies=world.policies,
             targets={key: self.view(key) for key in targets},
             nodes={key[2]: copy.deepcopy(each) for key, each in world.objects.items() if key[0] == "Node"},
             neighbours=neighbours(raw, world.plans()),
-            locked=bool(targets) and all(self.locks.get(key) == uid for key in targets),
-            holders=others,
+            locked=bool(targets) and self.locks.has(uid, targets),
+            holders=self.locks.holders(uid, targets),
             rehearsed=rehearsed,
         )
 
@@ -310,11 +308,12 @@ class Executor:
         if plan.rehearse:
             rehearsed = {each.decision: self.world.refuses for each in plan.rehearse}
             plan = RECONCILER.plan(self.observe(raw, rehearsed))
-        if plan.wants_locks:
-            uid = raw["metadata"]["uid"]
-            if all(self.locks.get(key, uid) == uid for key in plan.wants_locks):
-                self.locks.update(dict.fromkeys(plan.wants_locks, uid))
-                plan = RECONCILER.plan(self.observe(raw, rehearsed))
+        if not plan.wants_locks:
+            self.locks.step_back(raw["metadata"]["uid"])
+        elif self.locks.take(raw, plan.wants_locks):
+            plan = RECONCILER.plan(self.observe(raw, rehearsed))
+            if (plan.status or raw.get("status") or {}).get("state") not in ACTING:
+                self.locks.release(raw["metadata"]["uid"])  # something has come between
         return plan
 
     def _write(self, write: Callable[[], None]) -> None:
@@ -354,7 +353,7 @@ class Executor:
         plan = self.decide(raw)
         self.execute(raw, plan)
         if (self.world.get("ActionPlan", name, namespace).get("status") or {}).get("state") in FINISHED:
-            self.locks = {key: uid for key, uid in self.locks.items() if uid != raw["metadata"]["uid"]}
+            self.locks.release(raw["metadata"]["uid"])
         return plan
 
     def refused(self, name: str, ref: ObjectRef, message: str) -> None:

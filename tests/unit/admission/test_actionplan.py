@@ -80,3 +80,16 @@ def test_an_edit_of_a_judged_plan_is_refused_at_its_field():
         "spec.decisions: must not be changed: only approval and suspend can be",
     ]
     assert validate(review(before, made(), BOB)).errors == ()
+
+
+def test_a_stamp_that_says_otherwise_is_refused():
+    assert validate(review(made(), None, ALICE)).errors == ()
+    forged = [str(each) for each in validate(review(made(), None, BOB)).errors]
+    assert forged == ["metadata.annotations[sentinel.dev/requested-by]: must be what admission has made of the request"]
+    assert validate(review(PLAN, None, ALICE)).errors != (), "nor is it left out"
+    before, after = made(), made()
+    after["spec"]["approval"] = {"decision": "Approve"}
+    asked = review(after, before, BOB)
+    assert validate(asked).errors != ()
+    assert validate(review(with_stamps(after, stamped(asked, NOW)), before, BOB)).errors == ()
+    assert validate(review(with_stamps(after, stamped(asked, NOW)), before, ALICE)).errors != ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
@@ -19,11 +20,13 @@ from sentinel_operator.core.conditions import parse_time, rfc3339
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.policy.facts import Identity
 
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def validate(review: Review) -> Verdict:
-    """Judges a creation or an update: errors refuse it."""
+    """Judges a creation or an update: errors refuse it. It comes after what `stamped` says was put in."""
     _, errors = read(review.new)
-    return Verdict(errors=(*errors, *_edited(review)))
+    return Verdict(errors=(*errors, *_edited(review), *_forged(review)))
 
 
 def read(raw: Manifest) -> tuple[ActionPlanSpec | None, tuple[FieldError, ...]]:
@@ -66,6 +69,22 @@ def _edited(review: Review) -> Iterator[FieldError]:
     before, after = review.old.get("spec") or {}, review.new.get("spec") or {}
     for member in ACTION_PLAN.edits.edited(before, after):
         yield FieldError(f"spec.{member}", ACTION_PLAN.edits.message)
+
+
+def _forged(review: Review) -> Iterator[FieldError]:
+    """Whoever asks is recorded, and nobody else, whatever became of the stamps on the way here."""
+    found = (review.new.get("metadata") or {}).get("annotations") or {}
+    for name, wanted in stamped(review, _ANY_TIME).items():
+        if _without_time(found.get(name)) != _without_time(wanted):
+            yield FieldError(f"metadata.annotations[{name}]", "must be what admission has made of the request")
+
+
+def _without_time(stamp: str | None) -> object:
+    try:
+        found = json.loads(stamp) if stamp is not None else None
+    except ValueError:
+        return stamp
+    return {key: value for key, value in found.items() if key != "at"} if isinstance(found, dict) else found
 
 
 def _beyond_schema(spec: ActionPlanSpec) -> Iterator[FieldError]:
