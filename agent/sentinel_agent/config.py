@@ -58,7 +58,7 @@ class Settings(BaseModel):
     least_gap: Annotated[float, Field(ge=0, le=600)] = 3.0
     """The shortest between two writes."""
     node_condition: bool = False
-    """Write the condition SentinelGPUHealthy of the Node."""
+    """Write the condition SentinelGPUHealthy of the Node, and its label sentinel.dev/gpu-health."""
     taint: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = ""
     """Effect of the taint that a Node with a Failed GPU gets; empty for none."""
 

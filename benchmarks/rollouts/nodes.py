@@ -49,11 +49,16 @@ class _Model:
     endpoints: tuple[str, ...] | None = None
 
 
-class Nodes:
-    """Follows one namespace until it is cancelled."""
+def _nowhere(_: int) -> Manifest:
+    return {}
 
-    def __init__(self, api: KubeApi, namespace: str) -> None:
-        self._api, self._namespace = api, namespace
+
+class Nodes:
+    """Follows one namespace until it is cancelled. `place` gives what more there is to the spec of the pod with a
+    number: its node, where that matters; a pod on one ends only by a kubelet."""
+
+    def __init__(self, api: KubeApi, namespace: str, *, place: Callable[[int], Manifest] = _nowhere) -> None:
+        self._api, self._namespace, self._place = api, namespace, place
         self._models: dict[str, _Model] = defaultdict(_Model)
         self._numbers = itertools.count(1)
         loop = asyncio.get_running_loop()
@@ -101,7 +106,7 @@ class Nodes:
         await self._publish(model)
 
     async def _start(self, deployment: Manifest) -> Manifest:
-        """Makes a pod without a node, which may be removed at once, and says that it is ready."""
+        """Makes a pod, without a node unless it is placed, and says that it is ready."""
         number, owner = next(self._numbers), deployment["metadata"]["name"]
         metadata = {
             "name": f"{owner}-abc-{number:06}",
@@ -123,6 +128,7 @@ class Nodes:
             "automountServiceAccountToken": False,
             "initContainers": [{"name": "fetch", "image": "fetch"}],
             "containers": [{"name": "server", "image": "server"}],
+            **self._place(number),
         }
         pod = await self._api.create(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": metadata["name"], "namespace": self._namespace}}

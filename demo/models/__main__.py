@@ -6,9 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from demo.models import injection, qos
+from demo.models import injection, qos, scan_classifier, scan_embedding
 from demo.models.build import build, recipes
 from demo.models.digest import directory_digest
+
+NAMES = (qos.NAME, injection.NAME, scan_embedding.NAME, scan_classifier.NAME)
 
 
 def main() -> int:
@@ -18,7 +20,7 @@ def main() -> int:
     make = commands.add_parser("build", help="make, sign and index the models")
     make.add_argument("--out", type=Path, required=True, help="folder for the artifacts, samples, keys and index.json")
     make.add_argument("--keys", type=Path, help="folder with signing.key (default: OUT/keys, made when missing)")
-    make.add_argument("--model", choices=(qos.NAME, injection.NAME), help="only this model")
+    make.add_argument("--model", choices=NAMES, help="only this model")
     make.add_argument(
         "--variant",
         action="append",

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from demo.models import injection, qos
+from demo.models import injection, qos, scan_classifier, scan_embedding
 from demo.models.artifact import MODEL, Entry, Index, Recipe, write_index
 from demo.models.cache import Built, cache_root, obtain
 from demo.models.digest import directory_digest
@@ -14,12 +14,13 @@ from demo.models.sign import KeyPair, key_pair, sign_directory
 
 
 def recipes(variants: Sequence[str] = ()) -> tuple[Recipe, ...]:
-    """Gives the recipes of the QoS versions named (none: all good ones) and of the text classifier.
+    """Gives the recipes of the QoS versions named (none: all good ones), the text classifier and the scan's models.
 
     Raises KeyError when a variant is unknown.
     """
     chosen = [qos.VARIANTS[version] for version in variants] or list(qos.GOOD)
-    return (*(qos.recipe(variant) for variant in chosen), injection.recipe())
+    fixed = (injection.recipe(), scan_embedding.recipe(), scan_classifier.recipe())
+    return (*(qos.recipe(variant) for variant in chosen), *fixed)
 
 
 def build(
@@ -44,7 +45,9 @@ def build(
         say(f"{recipe.name} {recipe.version}")
         built = obtain(recipe, cache or cache_root())
         entries.append(_publish(recipe, built, out, pair))
-        say(f"{recipe.name} {recipe.version}: accuracy {built.facts.metrics['accuracy']:.3f}, {entries[-1].digest}")
+        accuracy = built.facts.metrics.get("accuracy")
+        known = "" if accuracy is None else f"accuracy {accuracy:.3f}, "
+        say(f"{recipe.name} {recipe.version}: {known}{entries[-1].digest}")
     index = Index(f"keys/{pair.public.name}", tuple(entries))
     write_index(out, index)
     return index

@@ -77,19 +77,21 @@ def in_double(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def embed(session: Session, texts: Sequence[str], tokenizer: Tokenizer, *, output: str) -> NDArray[Any]:
+def embed(
+    session: Session, texts: Sequence[str], tokenizer: Tokenizer, *, output: str, tokens: int = MAX_TOKENS
+) -> NDArray[Any]:
     """Gives one row for each text; texts of one length go together, so that none is padded."""
-    tokenizer.enable_truncation(MAX_TOKENS)
-    tokens = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+    tokenizer.enable_truncation(tokens)
+    encoded = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
     by_length = defaultdict(list)
-    for position, ids in enumerate(tokens):
+    for position, ids in enumerate(encoded):
         by_length[len(ids)].append(position)
     batches = [same[i : i + _BATCH] for same in by_length.values() for i in range(0, len(same), _BATCH)]
     rows: dict[int, NDArray[Any]] = {}
     for batch in batches:
-        given = np.array([tokens[position] for position in batch], np.int64)
+        given = np.array([encoded[position] for position in batch], np.int64)
         rows.update(zip(batch, session.run(output, input_ids=given, attention_mask=np.ones_like(given)), strict=True))
-    return np.stack([rows[position] for position in range(len(tokens))])
+    return np.stack([rows[position] for position in range(len(encoded))])
 
 
 def save_tokenizer(path: Path) -> None:

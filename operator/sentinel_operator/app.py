@@ -13,12 +13,14 @@ from typing import Any
 
 import kopf
 
-from sentinel_operator.api.kinds import SENTINEL_CONFIG, SENTRY_MODEL, Kind
+from sentinel_operator.api.kinds import SCAN_JOB, SENTINEL_CONFIG, SENTRY_MODEL, Kind
 from sentinel_operator.config import Settings
+from sentinel_operator.core.admission.scanjob import validate as validate_scan_job
 from sentinel_operator.core.admission.sentinelconfig import validate as validate_sentinel_config
 from sentinel_operator.core.admission.sentrymodel import validate as validate_sentry_model
 from sentinel_operator.core.admission.verdict import Validator
 from sentinel_operator.core.reconciler import Reconciler
+from sentinel_operator.core.scanjob.reconciler import ScanJobReconciler
 from sentinel_operator.core.sentinelconfig.reconciler import SentinelConfigReconciler
 from sentinel_operator.core.sentrymodel.reconciler import SentryModelReconciler
 from sentinel_operator.engine import http
@@ -51,8 +53,12 @@ class Parts:
 
 
 PARTS = Parts(
-    reconcilers=(SentryModelReconciler(), SentinelConfigReconciler()),
-    validators={SENTRY_MODEL.kind: validate_sentry_model, SENTINEL_CONFIG.kind: validate_sentinel_config},
+    reconcilers=(SentryModelReconciler(), ScanJobReconciler(), SentinelConfigReconciler()),
+    validators={
+        SENTRY_MODEL.kind: validate_sentry_model,
+        SCAN_JOB.kind: validate_scan_job,
+        SENTINEL_CONFIG.kind: validate_sentinel_config,
+    },
 )
 """What this operator reconciles and validates."""
 
@@ -177,7 +183,7 @@ class App:
 
     def _webhook(self, runtime: Runtime) -> tuple[WebhookCertificate | None, AdmissionServer | None]:
         settings = self.settings
-        paths = [admission.path_of(kind) for kind in self.parts.kinds if kind.kind in self.parts.validators]
+        paths = admission.paths(self.parts.kinds, self.parts.validators)
         if not settings.webhook or not paths:
             return None, None
         certificate = WebhookCertificate(
@@ -188,6 +194,7 @@ class App:
                 secret=settings.webhook_secret,
                 hosts=service_hosts(settings.webhook_service, settings.namespace, settings.webhook_names),
                 configuration=settings.webhook_configuration,
+                mutates=any(kind.remembers_requester for kind in self.parts.kinds),
                 mounted=settings.webhook_certificates,
             ),
             elected=runtime.elector.elected,

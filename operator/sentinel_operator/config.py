@@ -120,13 +120,13 @@ def _work_flags(reader: _Reader) -> None:
 def _serving_flags(reader: _Reader) -> None:
     reader.add("http-host", "0.0.0.0", "address of /healthz, /readyz and /metrics")  # noqa: S104
     reader.add("http-port", 8080, "port of /healthz, /readyz and /metrics", type=_port)
-    reader.add("webhook", True, "serve the validating webhook", type=_switch)
+    reader.add("webhook", True, "serve the webhooks", type=_switch)
     reader.add("webhook-host", "0.0.0.0", "address of the webhook")  # noqa: S104
     reader.add("webhook-port", 9443, "port of the webhook", type=_port)
     reader.add("webhook-service", "sentinel-operator", "Service under which the API server calls the webhook")
     reader.add("webhook-names", "", "further names and addresses of its certificate, separated by commas")
     reader.add("webhook-secret", "sentinel-webhook-tls", "Secret of its certificate, made where absent")
-    reader.add("webhook-configuration", "sentinel-operator", "ValidatingWebhookConfiguration whose caBundle to keep")
+    reader.add("webhook-configuration", "sentinel-operator", "webhook configurations whose caBundle to keep")
     reader.add(
         "webhook-certificates",
         None,

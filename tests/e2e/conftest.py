@@ -22,6 +22,7 @@ from tests.e2e.world import MODEL, World
 from tests.support.cluster import fresh_namespace
 
 _VARIANTS = ("1.0.0", "1.1.0", "2.0.0-missing-feature", "2.0.0-truncated", "2.0.0-tampered")
+_MODELS = (MODEL, "scan-embedding", "scan-classifier")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,9 +40,9 @@ def artifacts() -> Path:
 
 @pytest.fixture(scope="session")
 def index(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Index:
-    """Builds the demo's flow classifier, good versions and bad, signed."""
+    """Builds the demo's flow classifier, good versions and bad, and the models of a scan, signed."""
     with locked(tmp_path_factory.getbasetemp().parent / "models.lock"):
-        return build(artifacts, wanted=[recipe for recipe in recipes(_VARIANTS) if recipe.name == MODEL])
+        return build(artifacts, wanted=[recipe for recipe in recipes(_VARIANTS) if recipe.name in _MODELS])
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +21,7 @@ from demo.load import Load
 from devcluster.cluster import Cluster
 from devcluster.paths import REPOSITORY
 from sentinel_faultkit.library import NAME, build
-from tests.e2e.rollouts import BY_SERVICE, lossless, pod_names
+from tests.e2e.rollouts import BY_SERVICE, lossless, pod_names, replicas
 from tests.e2e.world import MODEL, Raw, World, condition, eventually
 
 pytestmark = pytest.mark.xdist_group("apart")
@@ -43,6 +46,9 @@ def agents(apart_world: World, apart_cluster: Cluster) -> Iterator[World]:
     )
     roll_out(apart_cluster, f"daemonset/{AGENT}", namespace=AGENT)
     yield apart_world
+    for node in apart_cluster.all_nodes:  # the next test has whole GPUs
+        pod = _pod_on(apart_world, FAULTKIT, node.name)
+        apart_cluster.kubectl(f"--namespace={FAULTKIT}", "exec", pod, "--", "rm", FAULT_FILE)
     for folder in ("agent/base", "faultkit"):
         apart_cluster.kubectl("delete", "--wait=true", "-k", str(REPOSITORY / "manifests" / folder), timeout=180.0)
 
@@ -68,38 +74,80 @@ def _faked() -> Raw:
 
 def test_a_fatal_xid_is_seen_everywhere_and_its_pod_moves_without_a_failed_request(agents: World) -> None:
     world = agents
+    load = _serving(world, replicas=2)
+    before = load.tally()
+    struck = _told(world, 2)[0]
+    _strike(world, struck)
+    eventually(lambda: _metric(world, struck), within=30)
+    node = eventually(lambda: _failed(world, struck), within=30)
+    assert node is not None
+    assert node["lastXid"]["code"] == 79
+    assert f"{world.namespace}/{struck['pod']}" in node["lastXid"]["pods"]
+    event = eventually(lambda: _event(world, struck), within=30, otherwise=lambda: world.explain(MODEL))
+    assert event is not None
+    assert f"GPU {struck['uuid']} of node {struck['node']}: FatalXid (Xid 79)" in event["note"]
+    _await_moved(world, struck, replicas=2)
+    lossless(load, before)
+
+
+def test_the_only_pod_leaves_a_failed_gpu_once_another_one_answers(
+    agents: World, record_property: Callable[[str, object], None]
+) -> None:
+    """The pod is there for a while yet, so that here it can be seen how soon each station knows of the fault."""
+    world = agents
+    load = _serving(world, replicas=1)
+    before = load.tally()
+    struck = _told(world, 1)[0]
+    with ThreadPoolExecutor(len(STATIONS)) as watchers:
+        since = _strike(world, struck)
+        seen = {name: watchers.submit(_when, partial(look, world, struck)) for name, look in STATIONS.items()}
+    for name, moment in seen.items():
+        seconds = round(moment.result() - since, 2)
+        record_property(f"seconds from the Xid to {name}", seconds)
+        print(f"{seconds:6.2f} s from the Xid to {name}")
+    _await_moved(world, struck, replicas=1)
+    eventually(lambda: sum(replicas(world).values()) == 1, within=120, otherwise=lambda: world.explain(MODEL))
+    eventually(lambda: len(pod_names(world)) == 1, within=120, otherwise=lambda: world.explain(MODEL))
+    lossless(load, before)
+
+
+def _serving(world: World, *, replicas: int) -> Load:
+    """Has a model serve on GPUs under requests."""
     eventually(lambda: _allocatable(world) == 4, within=60, otherwise=lambda: str(_allocatable(world)))
-    raw = world.model(replicas=2)
+    raw = world.model(replicas=replicas)
     raw["spec"]["runtime"]["gpu"] = {"count": 1}
     world.apply(raw)
     world.await_ready()
     load = Load(world.cluster, world.namespace, MODEL, BY_SERVICE)
     load.start()
-    before = load.tally()
-    told = eventually(lambda: _gpus(world, 2), within=60, otherwise=lambda: world.explain(MODEL))
-    assert {each["health"] for each in told} == {"Healthy"}
-    assert condition(world.get("sentrymodel", MODEL), "GPUHealthy")["status"] == "True"
+    return load
 
-    struck = told[0]
-    index = struck["uuid"].rpartition("-")[2]
-    faultkit = _pod_on(world, FAULTKIT, struck["node"])
-    world.cluster.kubectl(
-        *(f"--namespace={FAULTKIT}", "exec", faultkit, "--", "python", "-m", "sentinel_faultkit"),
-        *("xid", FAULT_FILE, index, "79"),
-    )
-    eventually(lambda: _metric(world, struck["node"], struck["uuid"]) >= 1, within=30)
-    node = eventually(lambda: _failed(world, struck), within=30)
-    assert node["lastXid"]["code"] == 79
-    assert f"{world.namespace}/{struck['pod']}" in node["lastXid"]["pods"]
-    event = eventually(lambda: _event(world), within=30, otherwise=lambda: world.explain(MODEL))
-    assert f"GPU {struck['uuid']} of node {struck['node']}: FatalXid (Xid 79)" in event["note"]
 
-    eventually(lambda: struck["pod"] not in pod_names(world), within=120, otherwise=lambda: world.explain(MODEL))
+def _told(world: World, wanted: int) -> list[dict[str, Any]]:
+    """Gives the GPUs that the status tells, all of them healthy."""
+    return eventually(lambda: _gpus(world, wanted), within=60, otherwise=lambda: world.explain(MODEL)) or []
+
+
+def _strike(world: World, struck: Raw) -> float:
+    """Makes a fatal Xid befall a GPU; gives the moment, in Unix time, at which the file said so."""
+    pod, index = _pod_on(world, FAULTKIT, struck["node"]), struck["uuid"].rpartition("-")[2]
+    inside = (f"--namespace={FAULTKIT}", "exec", pod, "--")
+    world.cluster.kubectl(*inside, "python", "-m", "sentinel_faultkit", "xid", FAULT_FILE, index, "79")
+    return float(world.cluster.kubectl(*inside, "stat", "-c", "%.3Y", FAULT_FILE))
+
+
+def _when(look: Callable[[], object]) -> float:
+    eventually(look, within=60)
+    return time.time()
+
+
+def _await_moved(world: World, struck: Raw, *, replicas: int) -> None:
+    """Waits until the pod has left, and the model is whole on other GPUs."""
+    eventually(lambda: struck["pod"] not in pod_names(world), within=180, otherwise=lambda: world.explain(MODEL))
     world.await_ready(within=120)
-    after = eventually(lambda: _gpus(world, 2), within=60, otherwise=lambda: world.explain(MODEL))
+    after = _told(world, replicas)
     assert struck["uuid"] not in {each["uuid"] for each in after}
     assert condition(world.get("sentrymodel", MODEL), "GPUHealthy")["status"] == "True"
-    lossless(load, before)
 
 
 def _allocatable(world: World) -> int:
@@ -119,11 +167,11 @@ def _pod_on(world: World, name: str, node: str) -> str:
     return next(each["metadata"]["name"] for each in json.loads(text)["items"] if each["spec"]["nodeName"] == node)
 
 
-def _metric(world: World, node: str, uuid: str) -> float:
-    pod = _pod_on(world, AGENT, node)
+def _metric(world: World, struck: Raw) -> bool:
+    pod = _pod_on(world, AGENT, struck["node"])
     text = world.cluster.kubectl("get", "--raw", f"/api/v1/namespaces/{AGENT}/pods/{pod}:9400/proxy/metrics")
-    lines = [line for line in text.splitlines() if line.startswith("sentinel_node_xid_total{") and uuid in line]
-    return sum(float(line.rpartition(" ")[2]) for line in lines)
+    lines = [line for line in text.splitlines() if line.startswith("sentinel_node_xid_total{")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines if struck["uuid"] in line) >= 1
 
 
 def _failed(world: World, struck: Raw) -> dict[str, Any] | None:
@@ -131,6 +179,19 @@ def _failed(world: World, struck: Raw) -> dict[str, Any] | None:
     return next((each for each in devices if each["uuid"] == struck["uuid"] and each["health"] == "Failed"), None)
 
 
-def _event(world: World) -> Raw | None:
-    text = world.kubectl("get", "events.events.k8s.io", "-o", "json")
-    return next((each for each in json.loads(text)["items"] if each.get("reason") == "GPUFailed"), None)
+def _in_status(world: World, struck: Raw) -> bool:
+    told = world.get("sentrymodel", MODEL)["status"].get("gpu") or []
+    return any(each["uuid"] == struck["uuid"] and each["health"] == "Failed" for each in told)
+
+
+def _event(world: World, struck: Raw) -> Raw | None:
+    found = json.loads(world.kubectl("get", "events.events.k8s.io", "-o", "json"))["items"]
+    return next((each for each in found if each.get("reason") == "GPUFailed" and struck["pod"] in each["note"]), None)
+
+
+STATIONS: dict[str, Callable[[World, Raw], object]] = {
+    "the metrics": _metric,
+    "the NodeTelemetry": _failed,
+    "the model's status": _in_status,
+    "an event": _event,
+}

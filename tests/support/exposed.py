@@ -1,4 +1,4 @@
-"""The metrics that the operator and the model server really expose."""
+"""The metrics that the operator, the model server and the pods of a scan really expose."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sentinel_operator.api.serving import ServingConfig
 from sentinel_operator.engine.metrics import Metrics
 from sentinel_workloads.model_server.observe.metrics import Metrics as ServerMetrics
+from sentinel_workloads.scan.shard.tally import Tally
 
 _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
 
@@ -14,6 +15,7 @@ _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
 def exposed() -> set[str]:
     """Gives their names, as queries have them."""
     server = ServerMetrics(ServingConfig(name="a", namespace="b", revision="c"))
-    texts = (Metrics().render().decode(), server.exposition("text/plain")[0].decode())
+    scan = Tally(index=0, total_bytes=1).metrics().decode()
+    texts = (Metrics().render().decode(), server.exposition("text/plain")[0].decode(), scan)
     families = [family for text in texts for family in text_string_to_metric_families(text)]
     return {family.name + suffix for family in families for suffix in _SUFFIXES.get(family.type, ("",))}

@@ -15,7 +15,7 @@ from typing import Any
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.serving import ExitCode
 from sentinel_operator.core.outside import NOTHING, Outside
-from sentinel_operator.core.plan import Apply, Delete, Event, Failure, ObjectRef, Plan, Scale
+from sentinel_operator.core.plan import Apply, Delete, Event, Evict, Failure, ObjectRef, Plan, Scale
 from sentinel_operator.core.sentrymodel.observe import Observed
 from sentinel_operator.core.sentrymodel.reconciler import SentryModelReconciler
 from tests.support.builders import NOW, ModelBuilder, PodBuilder, Raw, a_pod
@@ -126,7 +126,7 @@ class World:
 
     def execute(self, plan: Plan, *, steps: int | None = None) -> int:
         """Carries a plan out, or only its first steps, as an operator does that is killed; counts the writes."""
-        actions = (*plan.apply, *plan.scale, *plan.delete)
+        actions = (*plan.apply, *plan.scale, *plan.delete, *plan.evict)
         writes = 0
         for action in actions if steps is None else actions[:steps]:
             writes += self._act(action)
@@ -146,7 +146,7 @@ class World:
         self.next_pass = plan.requeue_after if soon else None
         return self.execute(plan)
 
-    def _act(self, action: Apply | Scale | Delete) -> int:
+    def _act(self, action: Apply | Scale | Delete | Evict) -> int:
         match action:
             case Apply():
                 return self._apply(action.manifest)
@@ -160,6 +160,10 @@ class World:
                 assert found is not None
                 assert found["metadata"]["uid"] == action.ref.uid
                 del self.objects[self._key(action.ref)]
+                return 1
+            case Evict():
+                (pod,) = [pod for pod in self.pods if pod.builder.name == action.ref.name]
+                pod.builder, pod.ready = pod.builder.going(), False
                 return 1
 
     def _apply(self, manifest: Raw) -> int:
@@ -216,7 +220,8 @@ class World:
             if kind == "Deployment"
         }
         for revision, deployment in sorted(wanted.items()):
-            have = sorted((pod for pod in self.pods if pod.revision == revision), key=lambda pod: pod.ready)
+            mine = (pod for pod in self.pods if pod.revision == revision and not pod.builder.deleting)
+            have = sorted(mine, key=lambda pod: pod.ready)
             for pod in have[: max(0, len(have) - deployment["spec"]["replicas"])]:
                 self.pods.remove(pod)
                 acted += 1
@@ -276,7 +281,8 @@ class World:
 
     def kubelets_act(self, *, at_most: int = 1000) -> int:
         """Brings pods to what becomes of them. One that is ready has its artifact, and stays so."""
-        acted = 0
+        acted = len([pod for pod in self.pods if pod.builder.deleting])
+        self.pods = [pod for pod in self.pods if not pod.builder.deleting]
         for pod in [pod for pod in self.pods if not pod.ready]:
             fate = self.fate(pod.version)
             after = pod.builder.ready() if fate is None else pod.builder.scheduled().refused(fate, "said the pod")

@@ -1,10 +1,13 @@
-"""What is said on the Node itself: its condition, and the taint that keeps GPU work away from a GPU that failed."""
+"""What is said on the Node itself: its condition, the label by which GPU work prefers other nodes, and the taint that
+keeps it away from a GPU that failed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sentinel_agent.gpu.health import Overall
 from sentinel_agent.report.api import Api, Object
-from sentinel_operator.api.nodetelemetry import NODE_CONDITION
+from sentinel_operator.api.nodetelemetry import NODE_CONDITION, NODE_HEALTH_LABEL, Health
 
 MANAGER = "sentinel-agent"
 TAINT = "sentinel.dev/gpu-failed"
@@ -22,6 +25,19 @@ def condition(node: str, overall: Overall, *, since: str, now: str) -> Object:
         "lastHeartbeatTime": now,
     }
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}, "status": {"conditions": [told]}}
+
+
+def label(overall: Overall, devices: Iterable[Health]) -> str:
+    """Gives the worst of a node's GPUs, as the label says it; empty where none is at fault."""
+    found = set(devices)
+    if overall.failed or "Failed" in found:
+        return "Failed"
+    return "Degraded" if "Degraded" in found else ""
+
+
+def set_label(api: Api, node: str, value: str) -> None:
+    """Sets the label, or takes it away."""
+    api.merge(f"/api/v1/nodes/{node}", {"metadata": {"labels": {NODE_HEALTH_LABEL: value or None}}}, manager=MANAGER)
 
 
 def set_taint(api: Api, node: str, *, effect: str, failed: bool) -> None:

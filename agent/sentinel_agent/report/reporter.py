@@ -49,6 +49,7 @@ class Reporter:
         self._written: NodeTelemetryStatus | None = None
         self._busy: tuple[float, dict[str, float]] | None = None
         self._tainted: bool | None = None
+        self._label: str | None = None
         self.writes = self.failures = 0
         self.error = ""
         """What went wrong last; empty where nothing did."""
@@ -151,9 +152,15 @@ class Reporter:
             now = moment(time.time())
             intent = nodes.condition(self._node, picture.overall, since=since or now, now=now)
             api.apply(f"/api/v1/nodes/{self._node}/status", intent, manager=nodes.MANAGER)
+            self._set_label(api, nodes.label(picture.overall, (each.health for each in current.devices)))
         if self._taint and picture.overall.failed != self._tainted:
             nodes.set_taint(api, self._node, effect=self._taint, failed=picture.overall.failed)
             self._tainted = picture.overall.failed
+
+    def _set_label(self, api: Api, wanted: str) -> None:
+        if wanted != self._label:
+            nodes.set_label(api, self._node, wanted)
+            self._label = wanted
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1

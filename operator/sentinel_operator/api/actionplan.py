@@ -21,7 +21,6 @@ from sentinel_operator.api.fields import (
     list_set,
 )
 from sentinel_operator.api.rules import CEL, exactly_one, matching, rules
-from sentinel_operator.api.transitions import immutable_but
 
 PlanMode = Literal["Enforce", "DryRun", "Shadow"]
 OnFailure = Literal["Rollback", "Stop", "Continue"]
@@ -224,4 +223,4 @@ class ActionPlanSpec(Model):
     """Begins nothing further; what was begun is finished."""
 
 
-ACTION_PLAN_EDITS = immutable_but(ActionPlanSpec, "approval", "suspend")
+CHANGEABLE = frozenset({"approval", "suspend"})

@@ -158,6 +158,43 @@ class Cache(Model):
 CACHE_RULES = rules(required_when("claimName", "type", "Pvc"), required_when("path", "type", "NodePath"))
 
 
+class ReportIdentity(Model):
+    """Who must have signed a report, as issuer and subject of the short-lived certificate."""
+
+    issuer: ShortText
+    subject: ShortText
+    trust_root: ConfigMapKeyRef
+    """sigstore TrustedRoot JSON."""
+
+
+class ReportSigner(Model):
+    """One signer of reports that is trusted: exactly one of key and keyless."""
+
+    name: Label
+    key: Annotated[Key, KEY_RULES] | None = None
+    keyless: ReportIdentity | None = None
+
+
+REPORT_SIGNER_RULES = rules(exactly_one("keyless", "key"))
+
+
+class RequireScan(Model):
+    """The signed report of a ScanJob, or of sentinel-scan, without which the artifact is not used."""
+
+    report: ObjectStore
+    """The report's folder (its address ends with /), or its statement.sigstore.json."""
+    dataset_digest: Digest | None = None
+    """What the model was trained on, as `status.report` of the ScanJob says it; absent: any dataset whose report the
+    authorities signed."""
+    verdict: Literal["Clean", "Quarantined"] = "Clean"
+    """The worst with which the model may be used. Quarantined is right where the training read the report's clean set,
+    which leaves out what was quarantined. The report of a scan that is not complete never will do."""
+    authorities: Annotated[
+        list[Annotated[ReportSigner, REPORT_SIGNER_RULES]], Field(min_length=1, max_length=8), list_map("name")
+    ]
+    """The signature of any one of them suffices."""
+
+
 class ModelArtifact(Model):
     """What is served: its name for people, where it lies, what it must be, and who must have signed it."""
 
@@ -182,3 +219,10 @@ class ModelArtifact(Model):
     max_bytes: Quantity = "20Gi"
     """A larger artifact is refused."""
     cache: Annotated[Cache, CACHE_RULES] | None = None
+
+
+class ServedArtifact(ModelArtifact):
+    """The artifact of a model that is served: what it was trained on may be asked for as well."""
+
+    require_scan: RequireScan | None = None
+    """What the model was trained on must have been scanned."""

@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sentinel_operator.api.actionplan import ACTION_PLAN_EDITS, ActionPlanSpec
+from sentinel_operator.api.actionplan import CHANGEABLE as PLAN_CHANGEABLE
+from sentinel_operator.api.actionplan import ActionPlanSpec
 from sentinel_operator.api.actionpolicy import ActionPolicySpec, ActionPolicyStatus
 from sentinel_operator.api.actionstatus import ActionPlanStatus
 from sentinel_operator.api.base import GROUP, VERSION, Model
 from sentinel_operator.api.nodetelemetry import GPU_HEALTHY, NodeTelemetrySpec, NodeTelemetryStatus
 from sentinel_operator.api.rules import CEL
+from sentinel_operator.api.scanjob import CHANGEABLE, ScanJobSpec
+from sentinel_operator.api.scanstatus import ScanJobStatus
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec, SentinelConfigStatus
 from sentinel_operator.api.sentrymodel import SentryModelSpec, SentryModelStatus
-from sentinel_operator.api.transitions import Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +52,12 @@ class Kind:
     scale: Scale | None = None
     namespaced: bool = True
     rules: tuple[CEL, ...] = ()
-    edits: Transition | None = None
-    """What of the spec may not be changed."""
+    changeable: frozenset[str] | None = None
+    """Members of the spec that may be changed after the creation; None: all of them."""
+    remembers_requester: bool = False
+    """Who created an object is written on it, as the API server verified it."""
+    expires: bool = False
+    """Its objects may ask to be deleted some time after they are finished."""
     declared: bool = True
     """By people, who get rights to write it; what an agent reports, nobody declares."""
     group: str = GROUP
@@ -82,6 +88,12 @@ LABEL_RULE = CEL(
     message="must start with a letter and hold only lower-case letters, digits and '-', as the name of a Service",
     field="metadata.name",
     holds=lambda raw: re.fullmatch("^[a-z]([-a-z0-9]*[a-z0-9])?$", raw["metadata"]["name"]) is not None,
+)
+HOST_RULE = CEL(
+    rule="self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+    message="must hold only lower-case letters, digits and '-', as the host names of its pods",
+    field="metadata.name",
+    holds=lambda raw: re.fullmatch("^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", raw["metadata"]["name"]) is not None,
 )
 DEFAULT_RULE = CEL(
     rule="self.metadata.name == 'default'",
@@ -156,6 +168,31 @@ NODE_TELEMETRY = Kind(
     rules=(NODE_RULE,),
     declared=False,
 )
+SCAN_JOB = Kind(
+    kind="ScanJob",
+    plural="scanjobs",
+    spec=ScanJobSpec,
+    status=ScanJobStatus,
+    short_names=("sj",),
+    columns=(
+        *READY_COLUMNS,
+        Column(name="Phase", path=".status.phase"),
+        Column(name="Progress", path=".status.progress.percent"),
+        Column(name="Verdict", path=".status.verdict"),
+        Column(name="Quarantined", path=".status.progress.quarantined", type="integer"),
+        Column(name="Scanned", path=".status.progress.scanned", type="integer", priority=1),
+        Column(name="Failed", path=".status.progress.failed", type="integer", priority=1),
+        Column(name="Per-Minute", path=".status.progress.documentsPerMinute", type="integer", priority=1),
+        Column(name="ETA-Seconds", path=".status.progress.etaSeconds", type="integer", priority=1),
+        Column(name="Requested-By", path=".status.requestedBy", priority=1),
+        Column(name="Report", path=".status.report.uri", priority=1),
+        Column(name="Message", path=_condition("Ready", "message"), priority=1),
+    ),
+    rules=(NAME_RULE, HOST_RULE),
+    changeable=CHANGEABLE,
+    remembers_requester=True,
+    expires=True,
+)
 ACTION_PLAN = Kind(
     kind="ActionPlan",
     plural="actionplans",
@@ -174,7 +211,7 @@ ACTION_PLAN = Kind(
         Column(name="Message", path=_condition("Ready", "message"), priority=1),
     ),
     rules=(NAME_RULE,),
-    edits=ACTION_PLAN_EDITS,
+    changeable=PLAN_CHANGEABLE,
 )
 ACTION_POLICY = Kind(
     kind="ActionPolicy",
@@ -193,4 +230,4 @@ ACTION_POLICY = Kind(
     namespaced=False,
     rules=(NAME_RULE,),
 )
-KINDS: tuple[Kind, ...] = (SENTRY_MODEL, SENTINEL_CONFIG, NODE_TELEMETRY, ACTION_PLAN, ACTION_POLICY)
+KINDS: tuple[Kind, ...] = (SENTRY_MODEL, SCAN_JOB, SENTINEL_CONFIG, NODE_TELEMETRY, ACTION_PLAN, ACTION_POLICY)

@@ -14,6 +14,8 @@ GPU_HEALTHY = "GPUHealthy"
 """Condition of a NodeTelemetry: no GPU of the node is at fault, and NVML answers."""
 NODE_CONDITION = "SentinelGPUHealthy"
 """Condition of the Node itself, and prefix of the taint's key."""
+NODE_HEALTH_LABEL = "sentinel.dev/gpu-health"
+"""Label of a Node one of whose GPUs is Degraded or Failed: the worst of them. Other Nodes bear none."""
 
 MAX_DEVICES = 64
 MAX_PODS = 128

@@ -118,6 +118,17 @@ def required_when(member: str, discriminator: str, *choices: str) -> CEL:
     )
 
 
+FIXED = "cannot be changed once the object is created: make another one"
+
+
+def fixed(member: str, *, always_set: bool) -> dict[str, str]:
+    """Gives the rule, as it stands in a CRD, by which a member stays what it was. It speaks of two values, so that its
+    counterpart in Python is with the webhook: whoever sees one of them alone cannot tell."""
+    same = f"self.{member} == oldSelf.{member}"
+    unless_unset = f"has(self.{member}) == has(oldSelf.{member}) && (!has(self.{member}) || {same})"
+    return {"rule": same if always_set else unless_unset, "message": FIXED, "fieldPath": f".{member}"}
+
+
 def _listed(words: tuple[str, ...], last: str) -> str:
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 

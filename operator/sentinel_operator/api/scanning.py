@@ -6,19 +6,21 @@ leave lies below `root` in the output store:
 
     plan/manifest.jsonl                 an ObjectLine an object, in byte order of the keys
     plan/shard-00000.jsonl              the Work of a shard
+    plan/plan.json                      the digests of the above, written last: what it names is whole
     shards/00000/part-000000.jsonl.gz   the ResultLines of a batch; a Footer is the last line
-    report/…                            report.json, report.html, bom.cdx.json, statement.sigstore.json, clean.jsonl
+    report/…                            report.json, report.html, bom.cdx.json, statement.sigstore.json, clean.jsonl;
+                                        results.jsonl.gz, leaves.bin and objects.jsonl, by which all of it is verified
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from sentinel_operator.api.base import Model
-from sentinel_operator.api.serving import Authority, ObjectStoreAccess, Retry
+from sentinel_operator.api.serving import ObjectStoreAccess, Retry
 
 SCAN_FILE = "scan.json"
 EMBEDDING_DIR = "/var/run/sentinel/embedding"
@@ -28,6 +30,8 @@ SIGNING_DIR = "/etc/sentinel-signing"
 TOKEN_FILE = "/var/run/secrets/sigstore/token"  # noqa: S105 - a path
 """The projected token of keyless signing, with the audience `sigstore`."""
 MANIFEST, PARTS, REPORT = "plan/manifest.jsonl", "shards", "report"
+DETECTOR = "plan/detector.json"
+"""What the detector says of itself (DetectorDescription): the first shard writes it, once."""
 PREDICATE_TYPE = "https://sentinel.dev/attestations/scan/v1"
 
 Verdict = Literal["Clean", "Elevated", "Quarantined", "Error"]
@@ -101,6 +105,8 @@ class ScanConfig(Model):
     uid: str = ""
     requested_by: str = ""
     """Who created the ScanJob, as the API server verified it; stands in the statement."""
+    requested_at: str = ""
+    """When it was created: RFC 3339."""
     source: Store
     reading: Reading = Reading()
     output: Store
@@ -125,7 +131,8 @@ class ScanConfig(Model):
     """Told of the end by a POST of the ReportOutcome."""
     price_per_hour: float = 0.0
     """What a pod of this job costs an hour, where it is known: for the cost per 1,000 documents."""
-    retry: Retry = Retry()
+    retry: Retry = Retry(deadline_seconds=600)
+    """A store that is away for less than that costs time and nothing else."""
 
 
 class ObjectLine(Model):
@@ -139,6 +146,20 @@ class ObjectLine(Model):
     format: Format | Literal["unknown"] = "unknown"
     sha256: str = ""
     """Hex, of the whole object; known once it was read."""
+
+
+class CleanLine(Model):
+    """An object of which something may be trained on: a line of clean.jsonl."""
+
+    object: str
+    uri: str
+    size: int
+    sha256: str
+    """Hex: an object with another one is not what was scanned."""
+    documents: int
+    """How many it has."""
+    excluded_rows: tuple[int, ...] = ()
+    """Which of them, counted from 0, are not allowed."""
 
 
 class Work(Model):
@@ -178,7 +199,8 @@ class ResultLine(Model):
 
     object: str
     row: int = 0
-    """Position within the object, from 0; in a part of jsonl the byte at which the line begins."""
+    """Position within the object, from 0; in a part of jsonl the byte at which the line begins. Negative: no document,
+    but that the part of the object which begins at -1 - row could not be read to its end (verdict Error)."""
     id: str = ""
     digest: str
     """sha256:… of the text exactly as extracted; of the raw bytes where no text could be."""
@@ -209,6 +231,13 @@ class Counts(Model):
     cached: int = 0
     bytes: int = 0
     """Bytes of the source that were read."""
+
+
+class DetectorDescription(Model):
+    """What judged: rules, models, versions."""
+
+    digest: str
+    description: dict[str, Any] = Field(default_factory=dict)
 
 
 class Footer(Model):
@@ -276,6 +305,8 @@ class ReportOutcome(Model):
     """URI of the sigstore bundle."""
     identity: str = ""
     """Fingerprint of the key (`sha256:…`) or identity of the certificate that signed."""
+    untold: str = ""
+    """Why the webhook could not be told."""
 
 
 class ScanFailure(Model):
@@ -289,13 +320,3 @@ class ScanFailure(Model):
 
 
 Outcome = Annotated[PlanOutcome | ShardOutcome | ReportOutcome | ScanFailure, Field(discriminator="outcome")]
-
-
-class ScanRequirement(Model):
-    """What fetch demands of a signed report before it hands a model over."""
-
-    report: Store
-    """`uri` is that of the sigstore bundle."""
-    dataset_digest: str = ""
-    """What the model was trained on; the statement must be over it."""
-    authorities: tuple[Authority, ...] = ()

@@ -12,7 +12,6 @@ from sentinel_operator.api.fields import (
     LABEL_KEY,
     ImageName,
     LabelMap,
-    Quantity,
     between,
     late_default,
     list_atomic,
@@ -33,6 +32,8 @@ class Images(Model):
     fetch: Annotated[ImageName, late_default()] = "sentinel.dev/fetch:dev"
     """Absent: the image of the operator's own release."""
     model_server: Annotated[ImageName, late_default()] = "sentinel.dev/model-server:dev"
+    """Absent: the image of the operator's own release."""
+    scan: Annotated[ImageName, late_default()] = "sentinel.dev/scan:dev"
     """Absent: the image of the operator's own release."""
 
 
@@ -59,27 +60,39 @@ class ChangeBudget(Model):
     the name of the resource."""
 
 
+Price = Annotated[float, Field(ge=0, le=1_000_000)]
+
+
 class Rate(Model):
     """What an hour costs on the nodes that bear the labels."""
 
     name: Annotated[str, Field(min_length=1, max_length=63)]
     node_selector: LabelMap | None = None
     """Absent: every node. For example nvidia.com/gpu.product: NVIDIA-H100-80GB-HBM3."""
-    cpu_core: Quantity = 0
-    memory_gi: Quantity = 0
-    gpu: Quantity = 0
+    cpu_hour: Price = 0.0
+    memory_gib_hour: Price = 0.0
+    gpu_hour: Price | None = None
+    """Absent: pods that ask for GPUs have no known price there."""
 
 
-class PriceTable(Model):
-    """What pods cost, by what they ask for and where they run. Of the rates whose selector a node matches, the first
-    one counts; a node without one has no known price."""
+class Prices(Model):
+    """What pods cost by what they request, so that a ScanJob can tell what its documents cost and an ActionPolicy
+    what a change would."""
 
-    currency: Annotated[str, Field(min_length=1, max_length=8)] = "USD"
+    cpu_hour: Price = 0.0
+    """Of one CPU for an hour."""
+    memory_gib_hour: Price = 0.0
+    """Of 1Gi of memory for an hour."""
+    gpu_hour: Price | None = None
+    """Of one GPU for an hour. Absent: pods that ask for GPUs have no known price."""
     rates: Annotated[list[Rate], Field(min_length=1, max_length=64), list_map("name")] | None = None
+    """Prices of certain nodes, for ActionPolicies: of those whose selector a node matches, the first one counts in
+    place of the above."""
     gpu_resources: (
         Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(max_length=16), list_atomic()] | None
     ) = None
     """Names of resources that are GPUs. Absent: nvidia.com/gpu."""
+    currency: Annotated[str, Field(min_length=1, max_length=16)] = "USD"
 
 
 class PlanRetention(Model):
@@ -97,8 +110,8 @@ class SentinelConfigSpec(Model):
     """Name of this cluster among others."""
     images: Images = Images()
     change_budget: ChangeBudget = ChangeBudget()
-    prices: PriceTable = PriceTable()
-    """By which ActionPolicies judge what a change costs."""
+    prices: Prices | None = None
+    """Absent: nothing is said of costs."""
     plan_retention: PlanRetention = PlanRetention()
     operator_namespace: NamespaceName = "sentinel-system"
     """Namespace whose pods the children's NetworkPolicies admit to the metrics port."""

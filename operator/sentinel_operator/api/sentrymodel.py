@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from sentinel_operator.api.analysis import AnalysisStatus
-from sentinel_operator.api.artifact import ModelArtifact
+from sentinel_operator.api.artifact import ServedArtifact
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.conditions import Condition, Decision
 from sentinel_operator.api.fields import (
@@ -207,7 +207,7 @@ ROUTING_RULES = rules(required_when("gateway", "provider", "Gateway"))
 class SentryModelSpec(Model):
     """A model served, and every new version delivered safely."""
 
-    model: ModelArtifact
+    model: ServedArtifact
     schema_: Annotated[Schema, SCHEMA_RULES, Field(alias="schema")] = Schema()
     runtime: Runtime = Runtime()
     replicas: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"format": "int32"})] | None = None

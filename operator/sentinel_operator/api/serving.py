@@ -40,6 +40,10 @@ class ExitCode(IntEnum):
     ArtifactTooLarge = 15
     InvalidConfig = 16
     NoSpace = 17
+    ScanMissing = 18
+    """There is no signed report of a scan yet where spec.model.requireScan says."""
+    ScanInvalid = 19
+    """The report there is not one with which the model may be served."""
     SchemaMismatch = 20
     ModelUnreadable = 21
 
@@ -125,6 +129,22 @@ class KeylessAuthority(Model):
 Authority = Annotated[KeyAuthority | CertificateAuthority | KeylessAuthority, Field(discriminator="type")]
 
 
+class ScanRequirement(Model):
+    """The signed report of a scan over what the model was trained on, without which the model is not handed over."""
+
+    uri: str
+    """Of the report's folder (ends with /), or of its statement.sigstore.json."""
+    object_store: ObjectStoreAccess = ObjectStoreAccess()
+    credentials_dir: str = ""
+    """Mounted Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and perhaps AWS_SESSION_TOKEN; empty: as for the
+    artifact."""
+    dataset_digest: str = ""
+    """The dataset that must have been scanned; empty: any whose report the authorities signed."""
+    verdict: Literal["Clean", "Quarantined"] = "Clean"
+    """The worst that will do."""
+    authorities: tuple[Authority, ...] = ()
+
+
 class FetchConfig(Model):
     """`fetch.json`: what to bring, what it must be, and who must have signed it."""
 
@@ -136,6 +156,8 @@ class FetchConfig(Model):
     object_store: ObjectStoreAccess = ObjectStoreAccess()
     verify: Literal["Enforce", "Warn", "None"] = "None"
     authorities: tuple[Authority, ...] = ()
+    require_scan: Annotated[ScanRequirement | None, Field(exclude_if=lambda value: value is None)] = None
+    """Left out where there is none: what other models are told stays the same, byte for byte."""
     cache_dir: str = ""
     cache_max_bytes: int = 0
     retry: Retry = Retry()

@@ -28,6 +28,9 @@ ADVICE: Mapping[str, str] = {
     "DigestMismatch": "find out who changed what lies in storage, or declare the digest of what you mean "
     "(kubectl sentinel digest PATH).",
     "SignatureInvalid": "sign the artifact by an authority that spec.model.verify names, or correct spec.model.verify.",
+    "ScanMissing": "wait for the scan that spec.model.requireScan names, or correct where its report lies; it is "
+    "looked for again by itself.",
+    "ScanInvalid": "see what spec.model.requireScan asks of the report: whose signature, which dataset, which verdict.",
     "AccessDenied": "let the credentials of spec.model.source read the artifact.",
     "NotFound": "correct spec.model.source, or put the artifact there.",
     "StorageUnreachable": "check the endpoint in spec.model.source, and the network; it is tried again by itself.",
@@ -51,10 +54,12 @@ ADVICE: Mapping[str, str] = {
 }
 
 
-def advice(reason: str, *, ready: bool, stalled: bool) -> str:
-    """Gives the sentence for a reason; an unknown one (of a newer operator) gets one that is still true."""
-    if reason in ADVICE:
-        return f"To do: {ADVICE[reason]}"
+def advice(reason: str, *, ready: bool, stalled: bool, own: Mapping[str, str] | None = None) -> str:
+    """Gives the sentence for a reason, the kind's `own` one first; an unknown one (of a newer operator) gets one that
+    is still true."""
+    found = (own or {}).get(reason) or ADVICE.get(reason)
+    if found is not None:
+        return f"To do: {found}"
     if ready:
         return NOTHING
     return "To do: see the message; it is not tried again until the spec changes." if stalled else BY_ITSELF

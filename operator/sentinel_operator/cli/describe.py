@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sentinel_operator.api.kinds import SENTRY_MODEL
+from sentinel_operator.api.kinds import SCAN_JOB, SENTRY_MODEL
 from sentinel_operator.cli.cluster import Cluster, Where, cluster
 from sentinel_operator.cli.grid import console, show
 from sentinel_operator.cli.kinds import Target, target
@@ -44,7 +44,7 @@ async def gather(connected: Cluster, wanted: Target) -> Gathered:
         raise Failed(f"{wanted.label} is not there{where}", Exit.NOT_READY)
     notes: list[str] = []
     pods: Sequence[Manifest] | None = ()
-    if wanted.kind is SENTRY_MODEL:
+    if wanted.kind in {SENTRY_MODEL, SCAN_JOB}:
         pods = await _pods(connected, raw, notes)
     events = await _events(connected, raw, pods or (), notes)
     return Gathered(raw=raw, pods=pods, events=events, notes=tuple(notes))
@@ -66,13 +66,17 @@ async def _events(
     connected: Cluster, raw: Manifest, pods: Sequence[Manifest], notes: list[str]
 ) -> list[Manifest] | None:
     """Reads the events of the object, and of its first pods that are not ready."""
-    troubled = [pod for pod in pods if not ready(pod)][:_TROUBLED_PODS]
+    troubled = [pod for pod in pods if not ready(pod) and not _ended(pod)][:_TROUBLED_PODS]
     try:
         lists = await asyncio.gather(*(_events_of(connected, each) for each in (raw, *troubled)))
     except ApiError as error:
         notes.append(f"the events cannot be read: {error.message}")
         return None
     return [event for each in lists for event in each]
+
+
+def _ended(pod: Manifest) -> bool:
+    return (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}
 
 
 async def _events_of(connected: Cluster, raw: Manifest) -> list[Manifest]:

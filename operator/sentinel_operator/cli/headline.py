@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sentinel_operator.api.kinds import SENTRY_MODEL
+from sentinel_operator.api.kinds import SCAN_JOB, SENTRY_MODEL
 from sentinel_operator.api.sentrymodel import RevisionStatus
 from sentinel_operator.cli.advice import advice
+from sentinel_operator.cli.scans import ADVICE as SCANS
+from sentinel_operator.cli.scans import scan_first
 from sentinel_operator.cli.standing import Standing, standing, status_of, wanted
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.sentrymodel.summary import SUSPENDED
@@ -13,9 +15,19 @@ from sentinel_operator.core.sentrymodel.summary import SUSPENDED
 def headline(raw: Manifest) -> str:
     """Answers the three questions in a line, from what the object itself says."""
     found = standing(raw)
-    todo = advice(found.reason, ready=found.ready == "True", stalled=found.stalled)
-    first = _serving(raw) if raw["kind"] == SENTRY_MODEL.kind else _in_force(found)
-    return f"{first} {_waiting(found)} {todo}"
+    own = SCANS if raw["kind"] == SCAN_JOB.kind else None
+    todo = advice(found.reason, ready=found.ready == "True", stalled=found.stalled, own=own)
+    return f"{_first(raw, found)} {_waiting(found)} {todo}"
+
+
+def _first(raw: Manifest, found: Standing) -> str:
+    match raw["kind"]:
+        case SENTRY_MODEL.kind:
+            return _serving(raw)
+        case SCAN_JOB.kind:
+            return scan_first(raw)
+        case _:
+            return _in_force(found)
 
 
 def _serving(raw: Manifest) -> str:

@@ -11,20 +11,25 @@ from typing import Any
 import yaml
 
 from sentinel_operator.api.base import API_VERSION
-from sentinel_operator.api.kinds import KINDS, SENTINEL_CONFIG, SENTRY_MODEL, Kind
+from sentinel_operator.api.kinds import KINDS, SCAN_JOB, SENTINEL_CONFIG, SENTRY_MODEL, Kind
+from sentinel_operator.api.scanjob import ScanJobSpec
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.cli.outcome import Exit, Failed, Invalid
 from sentinel_operator.cli.strict import unknown_fields
-from sentinel_operator.core.admission import sentinelconfig, sentrymodel
+from sentinel_operator.core.admission import scanjob, sentinelconfig, sentrymodel
 from sentinel_operator.core.admission.verdict import FieldError, Requester, Review, Validator, Verdict
 from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.pods.mentions import Mention
+from sentinel_operator.core.scanjob.references import config_maps as of_scan
+from sentinel_operator.core.scanjob.render import render as children_of_scan
 from sentinel_operator.core.sentrymodel.references import config_maps
 from sentinel_operator.core.sentrymodel.render import render as children_of
 
 _KINDS = {kind.kind: kind for kind in KINDS}
 _VALIDATORS: Mapping[str, Validator] = {
     SENTRY_MODEL.kind: sentrymodel.validate,
+    SCAN_JOB.kind: scanjob.validate,
     SENTINEL_CONFIG.kind: sentinelconfig.validate,
 }
 
@@ -36,16 +41,17 @@ class Declared:
     models: tuple[Manifest, ...]
     config: Manifest | None
     config_maps: tuple[Manifest, ...]
+    scans: tuple[Manifest, ...] = ()
 
 
 def render(file: str, *, settings: str | None, namespace: str | None) -> tuple[list[Manifest], list[str]]:
     """Gives the objects that would be made, and warnings; raises Failed with a line for each thing that is wrong."""
-    declared, warnings = judged(declared_in(file, settings=settings, namespace=namespace), file=file)
+    found = declared_in(file, settings=settings, namespace=namespace)
+    declared, warnings = judged(found, file=file, scans=True)
     absent = missing(declared)
-    config = SentinelConfigSpec.model_validate((declared.config or {}).get("spec") or {})
-    made = [
-        child for model in declared.models for child in children_of(model, config, config_maps=declared.config_maps)
-    ]
+    config, maps = SentinelConfigSpec.model_validate((declared.config or {}).get("spec") or {}), declared.config_maps
+    made = [child for model in declared.models for child in children_of(model, config, config_maps=maps)]
+    made += [child for scan in declared.scans for child in children_of_scan(scan, config, config_maps=maps)]
     return made, [*warnings, *absent]
 
 
@@ -54,11 +60,13 @@ def declared_in(file: str, *, settings: str | None, namespace: str | None) -> De
     return _declared([*read(file), *(read(settings) if settings else ())], namespace=namespace or "default")
 
 
-def judged(declared: Declared, *, file: str) -> tuple[Declared, list[str]]:
-    """Gives what was declared with warnings; raises Failed with a line for each thing that is wrong."""
-    if not declared.models:
-        raise Invalid(f"{file}: holds no {SENTRY_MODEL.kind} of {API_VERSION}")
-    ours = [*declared.models, *([declared.config] if declared.config else [])]
+def judged(declared: Declared, *, file: str, scans: bool = False) -> tuple[Declared, list[str]]:
+    """Gives what was declared with warnings; raises Failed with a line for each thing that is wrong. `scans`: a ScanJob
+    will do as well as a model."""
+    if not declared.models and not (scans and declared.scans):
+        wanted = f"{SENTRY_MODEL.kind} or {SCAN_JOB.kind}" if scans else SENTRY_MODEL.kind
+        raise Invalid(f"{file}: holds no {wanted} of {API_VERSION}")
+    ours = [*declared.models, *declared.scans, *([declared.config] if declared.config else [])]
     verdicts = [(raw, judge(_KINDS[raw["kind"]], raw)) for raw in ours]
     if errors := [_told(raw, error, of=len(ours)) for raw, verdict in verdicts for error in verdict.errors]:
         raise Invalid("\n".join(errors))
@@ -67,8 +75,10 @@ def judged(declared: Declared, *, file: str) -> tuple[Declared, list[str]]:
 
 def missing(declared: Declared) -> list[str]:
     """Gives what the ConfigMaps lack that are absent as a whole; raises Failed for a key that one lacks."""
-    ours = len(declared.models) + (declared.config is not None)
-    found = [(model, each) for model in declared.models for each in _references(model, declared.config_maps)]
+    ours = len(declared.models) + len(declared.scans) + (declared.config is not None)
+    named = [(raw, config_maps(SentryModelSpec.model_validate(raw["spec"]))) for raw in declared.models]
+    named += [(raw, of_scan(ScanJobSpec.model_validate(raw["spec"]))) for raw in declared.scans]
+    found = [(raw, each) for raw, mentions in named for each in _references(raw, mentions, declared.config_maps)]
     if errors := [_told(model, said, of=ours) for model, (said, absent) in found if not absent]:
         raise Invalid("\n".join(errors))
     return [_told(model, said, of=ours) for model, (said, _) in found]
@@ -98,6 +108,7 @@ def _objects(document: Any, file: str) -> Iterator[Manifest]:
 
 def _declared(objects: list[Manifest], *, namespace: str) -> Declared:
     models: list[Manifest] = []
+    scans: list[Manifest] = []
     config_maps: list[Manifest] = []
     config: Manifest | None = None
     for raw in objects:
@@ -106,6 +117,8 @@ def _declared(objects: list[Manifest], *, namespace: str) -> Declared:
         match raw.get("apiVersion"), raw["kind"]:
             case (version, SENTRY_MODEL.kind) if version == API_VERSION:
                 models.append(placed)
+            case (version, SCAN_JOB.kind) if version == API_VERSION:
+                scans.append(placed)
             case (version, SENTINEL_CONFIG.kind) if version == API_VERSION:
                 config = {**raw, "metadata": metadata if isinstance(metadata, dict) else {}}
             case ("v1", "ConfigMap") if isinstance(metadata, dict) and metadata.get("name"):
@@ -114,7 +127,7 @@ def _declared(objects: list[Manifest], *, namespace: str) -> Declared:
                 raise Invalid(f"apiVersion: {version!r} is not served for {kind}: it is {API_VERSION}")
             case _:
                 continue  # somebody else's, as they stand beside ours in a file
-    return Declared(models=tuple(models), config=config, config_maps=tuple(config_maps))
+    return Declared(models=tuple(models), config=config, config_maps=tuple(config_maps), scans=tuple(scans))
 
 
 def judge(kind: Kind, raw: Manifest) -> Verdict:
@@ -130,15 +143,15 @@ def judge(kind: Kind, raw: Manifest) -> Verdict:
     return Verdict(errors=(*unknown, *verdict.errors), warnings=verdict.warnings)
 
 
-def _references(model: Manifest, given: Iterable[Manifest]) -> Iterator[tuple[str, bool]]:
-    """Yields what the file lacks of the ConfigMaps that a model refers to, and whether the whole ConfigMap is absent:
+def _references(raw: Manifest, mentions: Iterable[Mention], given: Iterable[Manifest]) -> Iterator[tuple[str, bool]]:
+    """Yields what the file lacks of the ConfigMaps that an object refers to, and whether the whole ConfigMap is absent:
     it may be in the cluster then, and appears as a placeholder."""
-    namespace = model["metadata"]["namespace"]
+    namespace, models = raw["metadata"]["namespace"], raw["kind"] == SENTRY_MODEL.kind
     there = {each["metadata"]["name"]: each for each in given if each["metadata"]["namespace"] == namespace}
-    for mention in config_maps(SentryModelSpec.model_validate(model["spec"])):
+    for mention in mentions:
         if mention.name not in there:
             what = f"ConfigMap {namespace}/{mention.name} is not given, so its key {mention.key!r} is a placeholder"
-            yield f"{mention.field}: {what}, and the revision will have another name", True
+            yield f"{mention.field}: {what}" + (", and the revision will have another name" if models else ""), True
         elif mention.key not in (there[mention.name].get("data") or {}):
             yield f"{mention.field}: ConfigMap {namespace}/{mention.name} has no key {mention.key!r}", False
 

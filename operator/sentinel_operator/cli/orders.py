@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from sentinel_operator.cli.flags import Context, Kubeconfig, Namespace, end, where
 from sentinel_operator.cli.outcome import Exit
 
+Halted = Annotated[
+    str, typer.Argument(metavar="[KIND/]NAME", help="Such as fraud, or scanjob/tickets.", show_default=False)
+]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The model, such as fraud.", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the patch, and write nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Even where Git owns the object or another verb is in force.")]
@@ -26,6 +29,7 @@ def add_orders(app: typer.Typer) -> None:
     for name, short in _PLAIN.items():
         app.command(name, short_help=short)(_plain(name, short))
     app.command(short_help="Go back to an earlier revision.")(rollback)
+    app.command(short_help="Stop changing a model, or scanning.")(suspend)
 
 
 def promote(
@@ -54,10 +58,22 @@ def rollback(
     _give("rollback", name, (kubeconfig, context, namespace), revision=revision or "", dry_run=dry_run, force=force)
 
 
+def suspend(
+    name: Halted,
+    dry_run: DryRun = False,
+    force: Force = False,
+    namespace: Namespace = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Set spec.suspend: nothing of a model is changed, and a scan ends its pods and keeps what they have done."""
+    _halt(name, (kubeconfig, context, namespace), suspend=True, dry_run=dry_run, force=force)
+
+
 _PLAIN = {
     "abort": "Return all requests to stable; the revision is not delivered again without retry.",
     "pause": "Keep a rollout at the step at which it is.",
-    "resume": "End a pause that was said with pause.",
+    "resume": "End a pause that was said with pause; of a scan, let it go on.",
     "retry": "Deliver a revision again that was rejected or aborted.",
     "undo": "Take back what was said last.",
 }
@@ -88,11 +104,37 @@ def _give(
     dry_run: bool,
     force: bool,
 ) -> None:
+    if verb == "resume" and _is_scan(name):
+        _halt(name, place, suspend=False, dry_run=dry_run, force=force)
+
     def work() -> Exit:
         from sentinel_operator.cli.act import How, act  # noqa: PLC0415
         from sentinel_operator.cli.words import Order  # noqa: PLC0415
 
         order = Order(verb=verb, full=full, revision=revision)
         return act(name, where(*place), order=order, how=How(dry_run=dry_run, force=force))
+
+    end(work)
+
+
+def _is_scan(name: str) -> bool:
+    from sentinel_operator.api.kinds import SCAN_JOB  # noqa: PLC0415
+    from sentinel_operator.cli.kinds import kind_named  # noqa: PLC0415
+    from sentinel_operator.cli.outcome import Failed  # noqa: PLC0415
+
+    kind, slash, _ = name.partition("/")
+    try:
+        return bool(slash) and kind_named(kind) is SCAN_JOB
+    except Failed:
+        return False
+
+
+def _halt(
+    name: str, place: tuple[str | None, str | None, str | None], *, suspend: bool, dry_run: bool, force: bool
+) -> NoReturn:
+    def work() -> Exit:
+        from sentinel_operator.cli.halt import halt  # noqa: PLC0415
+
+        return halt(name, where(*place), suspend=suspend, dry_run=dry_run, force=force)
 
     end(work)

@@ -15,7 +15,7 @@ from sentinel_operator.cli.grid import Cell, clean, grid, short, styled
 from sentinel_operator.cli.standing import wanted
 from sentinel_operator.core.conditions import parse_time
 from sentinel_operator.core.plan import Manifest
-from sentinel_operator.core.rollout.forecast import Forecast, forecast
+from sentinel_operator.core.rollout.forecast import Forecast, ForecastStep, forecast
 from sentinel_operator.core.rollout.instructions import Ask, Hold, Judge, Settle, SetWeight, told
 
 DONE, NOW, LATER = "✓", "▸", " "
@@ -73,12 +73,18 @@ def _steps(delivery: Delivery, expected: Forecast | None, now: datetime) -> Iter
         if expected is not None:
             foreseen = expected.steps[index]
             rounded = isinstance(step, SetWeight) and foreseen.weight != step.weight
-            beside = f"{foreseen.candidate_pods} beside {foreseen.stable_pods} pods"
-            pods = f"{beside}: {foreseen.weight}%" if rounded else beside
+            pods = _pods(foreseen, within=delivery.progress.strategy == "HotSwap")
+            pods = f"{pods}: {foreseen.weight}%" if rounded else pods
             lasts = f"about {span(foreseen.seconds)}" if foreseen.seconds else ""
         if index == at:
             lasts = f"for {age(delivery.progress.step_started_at, now)}" + (f" of {lasts}" if lasts else "")
         yield styled(mark, style), styled(index, style), styled(told(step), style), pods, lasts if index >= at else ""
+
+
+def _pods(foreseen: ForecastStep, *, within: bool) -> str:
+    if within and not foreseen.candidate_pods:
+        return f"within {foreseen.stable_pods} pods"
+    return f"{foreseen.candidate_pods} beside {foreseen.stable_pods} pods"
 
 
 def _facts(delivery: Delivery, expected: Forecast | None, now: datetime) -> Iterator[Sequence[Cell]]:

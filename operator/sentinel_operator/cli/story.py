@@ -9,7 +9,7 @@ from datetime import datetime
 from rich.text import Text
 
 from sentinel_operator.api.conditions import Condition
-from sentinel_operator.api.kinds import SENTRY_MODEL
+from sentinel_operator.api.kinds import SCAN_JOB, SENTRY_MODEL
 from sentinel_operator.api.sentrymodel import RevisionStatus, SentryModelStatus
 from sentinel_operator.cli.ages import age
 from sentinel_operator.cli.events import event_lines
@@ -17,6 +17,7 @@ from sentinel_operator.cli.grid import Cell, clean, grid, short, styled
 from sentinel_operator.cli.headline import headline
 from sentinel_operator.cli.pods import pod_lines
 from sentinel_operator.cli.progress import progress_lines
+from sentinel_operator.cli.scans import scan_facts, scan_sections
 from sentinel_operator.cli.standing import generations, standing, status_of
 from sentinel_operator.core.plan import Manifest
 
@@ -26,6 +27,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "Stalled": ("stuck until somebody acts", "not stuck"),
     "Available": ("answers requests", "answers no requests"),
     "ModelVerified": ("the artifact is verified", "the artifact is not verified"),
+    "Scanned": ("every shard is scanned", "not every shard is scanned"),
+    "Clean": ("nothing was found", "not everything is clean"),
+    "ReportSigned": ("the report is signed", "nobody signed the report"),
     "ArtifactFromCache": ("pods started from a cached copy", "pods started from storage"),
 }
 """What a condition means when it is True and when it is False."""
@@ -55,6 +59,8 @@ def story(gathered: Gathered, *, now: datetime) -> list[Text]:
             "Last decision": _decision(status, now),
             "History": _history(status, now),
         }
+    if raw["kind"] == SCAN_JOB.kind:
+        sections |= scan_sections(raw, gathered.pods or (), now=now)
     sections["Events"] = event_lines(gathered.events or (), now=now)
     for title, body in sections.items():
         if body:
@@ -70,7 +76,8 @@ def _identity(raw: Manifest, status: SentryModelStatus, now: datetime) -> list[T
     seen = "" if observed == generation else f" (observed: {observed if observed >= 0 else 'none'})"
     facts = [
         f"{raw['kind']} {where}{metadata['name']}",
-        *([f"phase {status.phase}"] if status.phase else []),
+        *(scan_facts(raw) if raw["kind"] == SCAN_JOB.kind else []),
+        *([f"phase {status.phase}"] if status.phase and raw["kind"] != SCAN_JOB.kind else []),
         f"age {age(metadata.get('creationTimestamp'), now)}",
         f"generation {generation}{seen}",
         *([status.url] if status.url else []),

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from rich.text import Text
 
-from sentinel_operator.api.kinds import SENTRY_MODEL
+from sentinel_operator.api.kinds import SCAN_JOB, SENTRY_MODEL
 from sentinel_operator.cli.ages import span
 from sentinel_operator.cli.follow import Seen
 from sentinel_operator.cli.grid import clean, grid, short, styled
 from sentinel_operator.cli.headline import headline
 from sentinel_operator.cli.progress import progress_lines
+from sentinel_operator.cli.scans import scan_sections, scan_share
 from sentinel_operator.cli.standing import standing, status_of, versions, wanted
 from sentinel_operator.cli.story import revision_lines
 from sentinel_operator.core.plan import Manifest
@@ -65,6 +66,8 @@ class View:
             top = [styled(short(headline(raw)), standing(raw).style)]
             if raw["kind"] == SENTRY_MODEL.kind:
                 top += _below(progress_lines(raw, now=now) or revision_lines(status_of(raw)))
+            if raw["kind"] == SCAN_JOB.kind:
+                top += _below(scan_sections(raw, (), now=now)["Progress"])
         if self.seen.trouble:
             top.append(styled(f"This may be old: {self.seen.trouble}", "yellow"))
         told = [(f"{span((now - each.at).total_seconds())} ago", Text(each.text, each.style)) for each in self.changes]
@@ -83,6 +86,8 @@ def _change(raw: Manifest | None, at: datetime) -> Change:
     text = f"Ready={found.ready} {found.reason}"
     if raw["kind"] == SENTRY_MODEL.kind:
         text += f" {status_of(raw).ready_replicas or 0}/{wanted(raw)} {versions(raw)}".rstrip() + _share(raw)
+    if raw["kind"] == SCAN_JOB.kind:
+        text += scan_share(raw)
     return Change(at, found.style, short(clean(f"{text}: {found.message}" if found.message else text)))
 
 

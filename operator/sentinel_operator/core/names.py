@@ -14,8 +14,12 @@ NAME = "sentinel.dev/name"
 MEASURES = "sentinel.dev/measures"
 """In place of NAME on what must not be selected as a pod of the object: the pods of its Jobs."""
 REVISION = "sentinel.dev/revision"
+REQUESTED_BY = "sentinel.dev/requested-by"
+"""Annotation: who created the object, as the API server verified it; nobody else can write it."""
 ROUTING_MANAGER = "sentinel-routing"
 """Field manager of routes; everything else is applied as plan.WORKLOAD_MANAGER."""
+PACE_MANAGER = "sentinel-pace"
+"""Field manager of what of a Job may change once it is made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from sentinel_operator.api.nodetelemetry import NodeTelemetryStatus
 from sentinel_operator.core.actionplan.surroundings import Surroundings
 from sentinel_operator.core.analysis.measurement import Measurement
+from sentinel_operator.core.podreport import PodReport
 from sentinel_operator.core.rollout.observed import Budget, GateView
-from sentinel_operator.core.swapreport import SwapReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +21,8 @@ class Outside:
     """The newest measurement of each metric, by revision and metric."""
     gates: Mapping[str, GateView] = field(default_factory=dict)
     """The last answer of each gate that is being asked, by its key."""
-    swaps: Mapping[str, SwapReport] = field(default_factory=dict)
-    """What pods say of the revisions that they hold, by the pod's uid."""
+    reports: Mapping[str, PodReport] = field(default_factory=dict)
+    """What pods say that are asked, by the pod's uid: of the revisions that they hold, or how far they are."""
     nodes: Mapping[str, NodeTelemetryStatus] = field(default_factory=dict)
     """What the nodes of its pods tell of themselves, by node."""
     budget: Budget = field(default_factory=Budget)

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from sentinel_operator.core.analysis.progress import Task
 from sentinel_operator.core.analysis.subject import Subject
+from sentinel_operator.core.podreport import Watching
 from sentinel_operator.core.targets import TargetKey
 
 WORKLOAD_MANAGER = "sentinel-workload"
@@ -192,9 +193,11 @@ class Plan:
     before), and the status is written only over it (its resourceVersion is a precondition)."""
     events: tuple[Event, ...] = ()
     measure: Measuring | None = None
-    watch: Subject | None = None
-    """Whose pods should be asked again and again what they hold, outside of the pass, for as long as passes want it."""
+    watch: Watching | None = None
+    """The pods that should be asked again and again, outside of the pass, for as long as passes want it."""
     ask: Asking | None = None
+    expire: bool = False
+    """The object itself has had its time and should be deleted, after everything else."""
     requeue_after: float | None = None
     wants_slot: bool = False
     """It would begin a rollout, had the change budget a slot for it. Whoever executes it asks first and plans anew with

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sentinel_operator.api.kinds import Column, Kind
-from sentinel_operator.api.rules import VALIDATIONS
+from sentinel_operator.api.rules import VALIDATIONS, fixed
 from sentinel_operator.crdgen.repetition import told_once
 from sentinel_operator.crdgen.schema import Schema, SchemaError, structural, without_defaults
 from sentinel_operator.crdgen.structure import problems, unbounded
 
 CATEGORY = "sentinel"
-MAX_BYTES = 150_000
-"""Two versions of that, as JSON, fit into an annotation (256 KiB): what client-side `kubectl apply` can remember."""
+MAX_BYTES = 130_000
+"""Of a CRD as JSON: two versions of that fit into an annotation (256 KiB), and client-side `kubectl apply` remembers
+in one."""
 LABELS = {"app.kubernetes.io/name": "sentinel-operator", "app.kubernetes.io/part-of": "sentinel"}
 _AGE = Column(name="Age", path=".metadata.creationTimestamp", type="date")
+
+
+def size_of(crd: dict[str, Any]) -> int:
+    """Gives the bytes that a CRD has as JSON."""
+    return len(json.dumps(crd, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def definition(kind: Kind) -> dict[str, Any]:
@@ -53,7 +60,8 @@ def definition(kind: Kind) -> dict[str, Any]:
 
 
 def _object_schema(kind: Kind) -> Schema:
-    spec, status = told_once(structural(kind.spec), "spec"), without_defaults(structural(kind.status))
+    spec = _with_what_is_fixed(told_once(structural(kind.spec), "spec"), kind)
+    status = without_defaults(structural(kind.status))
     # kstatus: an object that nobody has looked at is in progress, not ready.
     status["default"] = {"observedGeneration": -1}
     root: Schema = {
@@ -72,11 +80,20 @@ def _object_schema(kind: Kind) -> Schema:
         root["required"] = ["spec"]
     else:
         spec["default"] = {}
-    if kind.edits is not None:
-        spec[VALIDATIONS] = [*spec.get(VALIDATIONS, ()), *kind.edits.as_schema()]
     if kind.rules:
         root[VALIDATIONS] = [rule.as_schema() for rule in kind.rules]
     return root
+
+
+def _with_what_is_fixed(spec: Schema, kind: Kind) -> Schema:
+    if kind.changeable is None:
+        return spec
+    stay = [
+        fixed(member, always_set=member in spec.get("required", ()) or "default" in field)
+        for member, field in spec["properties"].items()
+        if member not in kind.changeable
+    ]
+    return {**spec, VALIDATIONS: [*spec.get(VALIDATIONS, ()), *stay]}
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from sentinel_operator.api.kinds import KINDS
 from sentinel_operator.app import PARTS, Parts
 from sentinel_operator.config import Settings
 from sentinel_operator.core.reconciler import ChildKind
-from sentinel_operator.crdgen.definition import MAX_BYTES, definition
+from sentinel_operator.crdgen.definition import MAX_BYTES, definition, size_of
 from sentinel_operator.crdgen.reference import index, reference
 from sentinel_operator.crdgen.roles import certificate_roles, operator_roles, user_roles
 from sentinel_operator.crdgen.schema import SchemaError
 from sentinel_operator.crdgen.text import documents
-from sentinel_operator.crdgen.webhooks import webhook_configuration
+from sentinel_operator.crdgen.webhooks import mutating_configuration, webhook_configuration
 
 FOLDERS = (PurePosixPath("crds"), PurePosixPath("docs/reference"), PurePosixPath("manifests/base/generated"))
 """Folders that hold generated files and nothing else."""
@@ -32,13 +32,10 @@ def _definitions() -> dict[PurePosixPath, str]:
     for kind in KINDS:
         crd = definition(kind)
         name = f"{kind.group}_{kind.plural}.yaml"
-        text = documents([crd])
-        if len(text.encode()) >= MAX_BYTES:
-            raise SchemaError(
-                f"{kind.kind}: the CRD has {len(text.encode())} bytes, at most {MAX_BYTES} can be applied"
-            )
+        if (size := size_of(crd)) >= MAX_BYTES:
+            raise SchemaError(f"{kind.kind}: the CRD has {size} bytes, at most {MAX_BYTES} can be applied")
         names.append(name)
-        out[_CRDS / name] = text
+        out[_CRDS / name] = documents([crd])
         out[_REFERENCE / f"{kind.kind.lower()}.md"] = reference(kind, crd)
     out[_CRDS / "kustomization.yaml"] = _kustomization(names)
     return out
@@ -52,6 +49,7 @@ def _roles(parts: Parts) -> dict[PurePosixPath, str]:
         "operator-roles.yaml": documents(operator_roles(children, KINDS, settings)),
         "certificate-roles.yaml": documents(certificate_roles(settings)),
         "user-roles.yaml": documents(user_roles()),
+        "mutating-webhooks.yaml": documents([mutating_configuration(validated, settings)]),
         "webhooks.yaml": documents([webhook_configuration(validated, settings)]),
     }
     return {

@@ -84,8 +84,8 @@ def _column(column: dict[str, Any]) -> str:
 def _block(schema: Schema, path: str, seen: dict[str, str]) -> Iterator[str]:
     first = seen.setdefault(fingerprint(schema), path)
     if first != path and len(schema["properties"]) > _FEW:
-        said = schema["description"].removesuffix(pointer(first))
-        yield from (f"## `{path}`", "", f"{said} Its fields: see [`{first}`](#{_anchor(first)}).", "")
+        said = schema.get("description", "").removesuffix(pointer(first))  # none within a block described elsewhere
+        yield from (f"## `{path}`", "", f"{said} Its fields: see [`{first}`](#{_anchor(first)}).".lstrip(), "")
         return
     yield from (f"## `{path}`", "", *_described(schema))
     yield from _rule_lines(schema, path)

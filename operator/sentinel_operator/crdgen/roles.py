@@ -15,6 +15,7 @@ from sentinel_operator.engine.resources import (
     CRDS,
     EVENTS,
     LEASES,
+    MUTATING_WEBHOOKS,
     NODES,
     SECRETS,
     VALIDATING_WEBHOOKS,
@@ -41,7 +42,7 @@ def certificate_roles(settings: Settings) -> list[Manifest]:
     """Gives what the operator needs to look after its own certificate; nothing of it where cert-manager does."""
     configuration = _rule(
         _group(VALIDATING_WEBHOOKS),
-        [VALIDATING_WEBHOOKS.plural],
+        [MUTATING_WEBHOOKS.plural, VALIDATING_WEBHOOKS.plural],
         ("get", "patch"),
         names=[settings.webhook_configuration],
     )
@@ -83,6 +84,8 @@ def _cluster_rules(children: Sequence[ChildKind], kinds: Sequence[Kind]) -> list
         _grant(rights, Resource.of_kind(kind), READ)
         if not kind.declared:
             continue
+        if kind.expires:
+            _grant(rights, Resource.of_kind(kind), ("delete",))
         _grant(rights, Resource.of_kind(kind), ("patch",), subresource="status")
         # Where OwnerReferencesPermissionEnforcement is on, a controller reference needs it.
         _grant(rights, Resource.of_kind(kind), ("update",), subresource="finalizers")

@@ -1,4 +1,4 @@
-"""The static configuration of the validating webhook: our kinds alone, and nothing of ours gets in unseen."""
+"""The static configurations of the webhooks: our kinds alone, and nothing of ours gets in unseen."""
 
 from __future__ import annotations
 
@@ -7,23 +7,63 @@ from typing import Any
 
 from sentinel_operator.api.kinds import Kind
 from sentinel_operator.config import Settings
+from sentinel_operator.core.names import REQUESTED_BY
 from sentinel_operator.crdgen.definition import LABELS
-from sentinel_operator.hooks.admission import path_of
+from sentinel_operator.hooks.admission import path_of, stamping_path_of
 
 _TIMEOUT_SECONDS = 10
 
 
 def webhook_configuration(kinds: Sequence[Kind], settings: Settings) -> dict[str, Any]:
-    """Gives the configuration. Its caBundle is the operator's to fill in, or cert-manager's."""
+    """Gives the one that validates. Its caBundle is the operator's to fill in, or cert-manager's."""
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
         "metadata": {"name": settings.webhook_configuration, "labels": dict(LABELS)},
-        "webhooks": [_webhook(kind, settings) for kind in kinds],
+        "webhooks": [_validating(kind, settings) for kind in kinds],
     }
 
 
-def _webhook(kind: Kind, settings: Settings) -> dict[str, Any]:
+def mutating_configuration(kinds: Sequence[Kind], settings: Settings) -> dict[str, Any]:
+    """Gives the one by which it is written on objects who created them."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": settings.webhook_configuration, "labels": dict(LABELS)},
+        "webhooks": [_stamping(kind, settings) for kind in kinds if kind.remembers_requester],
+    }
+
+
+def _validating(kind: Kind, settings: Settings) -> dict[str, Any]:
+    return {
+        **_webhook(kind, settings, path=path_of(kind)),
+        # A change of labels or annotations alone needs no verdict, and must work while the operator is down.
+        "matchConditions": [
+            {"name": "spec-changed", "expression": "oldObject == null || object.spec != oldObject.spec"},
+            {"name": "not-being-deleted", "expression": "!has(object.metadata.deletionTimestamp)"},
+        ],
+    }
+
+
+def _stamping(kind: Kind, settings: Settings) -> dict[str, Any]:
+    """Asked at every creation, and at an update that would change the annotation: anything else works while the
+    operator is down."""
+    told = [
+        f"(has({each}.metadata.annotations) && '{REQUESTED_BY}' in {each}.metadata.annotations "
+        f"? {each}.metadata.annotations['{REQUESTED_BY}'] : '')"
+        for each in ("object", "oldObject")
+    ]
+    return {
+        **_webhook(kind, settings, path=stamping_path_of(kind)),
+        "matchConditions": [
+            {"name": "requester-changed", "expression": f"oldObject == null || {told[0]} != {told[1]}"}
+        ],
+        # Should another webhook change the object after it, it is asked once more.
+        "reinvocationPolicy": "IfNeeded",
+    }
+
+
+def _webhook(kind: Kind, settings: Settings, *, path: str) -> dict[str, Any]:
     return {
         "name": f"{kind.plural}.{kind.group}",
         "admissionReviewVersions": ["v1"],
@@ -31,7 +71,7 @@ def _webhook(kind: Kind, settings: Settings) -> dict[str, Any]:
             "service": {
                 "name": settings.webhook_service,
                 "namespace": settings.namespace,
-                "path": path_of(kind),
+                "path": path,
                 "port": 443,
             }
         },
@@ -43,11 +83,6 @@ def _webhook(kind: Kind, settings: Settings) -> dict[str, Any]:
                 "resources": [kind.plural],
                 "scope": "Namespaced" if kind.namespaced else "Cluster",
             }
-        ],
-        # A change of labels or annotations alone needs no verdict, and must work while the operator is down.
-        "matchConditions": [
-            {"name": "spec-changed", "expression": "oldObject == null || object.spec != oldObject.spec"},
-            {"name": "not-being-deleted", "expression": "!has(object.metadata.deletionTimestamp)"},
         ],
         "failurePolicy": "Fail",
         "matchPolicy": "Equivalent",

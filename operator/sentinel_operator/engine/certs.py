@@ -1,7 +1,7 @@
 """The webhook's certificate, present before the webhook is served and renewed while it is.
 
 Whichever replica is first creates the Secret; the others read it. The leader renews it and keeps the caBundle of the
-ValidatingWebhookConfiguration right, whoever has applied that anew. Every replica looks every ten seconds and loads
+webhook configurations right, whoever has applied that anew. Every replica looks every ten seconds and loads
 what is new into the TLS context that is being served from, so no connection is refused while that happens. With a
 directory that cert-manager mounts, only the last of these is done: its cainjector keeps the caBundle.
 """
@@ -26,7 +26,7 @@ from sentinel_operator.engine.backoff import Backoff
 from sentinel_operator.engine.errors import ApiError, Conflict, NotLeader
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.pki import Pair, covers, is_due, new_authority, new_leaf
-from sentinel_operator.engine.resources import SECRETS, VALIDATING_WEBHOOKS
+from sentinel_operator.engine.resources import MUTATING_WEBHOOKS, SECRETS, VALIDATING_WEBHOOKS, Resource
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,8 @@ class CertificateSettings:
     secret: str
     hosts: tuple[str, ...]
     configuration: str
+    mutates: bool = False
+    """There is a MutatingWebhookConfiguration of that name too."""
     mounted: Path | None = None
     look_every: float = 10.0
     look_for_configuration_every: float = 2.0
@@ -134,21 +136,27 @@ class WebhookCertificate:
 
     async def _published(self, bundle: bytes) -> None:
         """Makes sure that the API server trusts the authority."""
+        kinds = (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS) if self._settings.mutates else (VALIDATING_WEBHOOKS,)
+        present = [await self._published_in(kind, bundle) for kind in kinds]
+        self._unpublished = not all(present)
+
+    async def _published_in(self, kind: Resource, bundle: bytes) -> bool:
+        """Gives False where the configuration is not there."""
         name = self._settings.configuration
-        found = await self._api.find(VALIDATING_WEBHOOKS, "", name)
-        if found is None and not self._unpublished:
-            logger.warning("ValidatingWebhookConfiguration %s is not there: nothing is validated on admission", name)
-        self._unpublished = found is None
+        found = await self._api.find(kind, "", name)
         if found is None:
-            return
+            if not self._unpublished:
+                logger.warning("%s %s is not there: the API server does not ask the operator", kind.kind, name)
+            return False
         encoded = base64.b64encode(bundle).decode()
         stale = [each for each in found.get("webhooks") or () if each["clientConfig"].get("caBundle") != encoded]
         if not stale:
-            return
+            return True
         body = {"webhooks": [{"name": each["name"], "clientConfig": {"caBundle": encoded}} for each in stale]}
-        ref = ObjectRef.of({**found, "apiVersion": VALIDATING_WEBHOOKS.api_version, "kind": VALIDATING_WEBHOOKS.kind})
-        await self._leader_api.patch(VALIDATING_WEBHOOKS, ref, body, strategic=True, field_manager=_FIELD_MANAGER)
-        logger.info("published the webhook's authority")
+        ref = ObjectRef.of({**found, "apiVersion": kind.api_version, "kind": kind.kind})
+        await self._leader_api.patch(kind, ref, body, strategic=True, field_manager=_FIELD_MANAGER)
+        logger.info("published the webhook's authority in %s %s", kind.kind, name)
+        return True
 
     def _load(self, pair: Pair) -> None:
         """Takes a new certificate into the context; connections made from now on are served with it."""

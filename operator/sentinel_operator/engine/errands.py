@@ -9,10 +9,10 @@ from typing import Protocol
 from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.analysis.progress import Task
 from sentinel_operator.core.analysis.subject import Subject
-from sentinel_operator.core.outside import NOTHING, Outside
+from sentinel_operator.core.outside import Outside
 from sentinel_operator.core.plan import Asking, Manifest, Plan
+from sentinel_operator.core.podreport import PodReport, Watching
 from sentinel_operator.core.rollout.observed import GateView
-from sentinel_operator.core.swapreport import SwapReport
 from sentinel_operator.engine.cache import Key
 
 
@@ -47,12 +47,12 @@ class Gates(Forgets, Protocol):
 
 
 class Reporting(Forgets, Protocol):
-    """Who asks pods again and again what they hold."""
+    """Who asks pods again and again what they have to say."""
 
-    def want(self, subject: Subject) -> None:
+    def want(self, watching: Watching) -> None:
         """Asks these pods from now on."""
 
-    def reports(self, uid: str) -> Mapping[str, SwapReport]:
+    def reports(self, uid: str) -> Mapping[str, PodReport]:
         """Gives the newest report of each pod by its uid."""
 
 
@@ -79,16 +79,14 @@ class Errands:
         self._measuring, self._asking, self._watching = (_Lasting(each.forget) for each in (measurer, gates, reports))
 
     def found(self, raw: Manifest) -> Outside:
-        """Gives what has come of them for an object whose revision is being delivered."""
+        """Gives what has come of them for an object: of a revision that is being delivered, and of its pods."""
+        uid = raw["metadata"]["uid"]
+        reports = self._reports.reports(uid)
         candidate = ((raw.get("status") or {}).get("rollout") or {}).get("candidate", "")
         if not candidate:
-            return NOTHING
-        uid = raw["metadata"]["uid"]
-        return Outside(
-            measured={candidate: self._measurer.measured(uid, candidate)},
-            gates=self._gates.answers(uid),
-            swaps=self._reports.reports(uid),
-        )
+            return Outside(reports=reports)
+        measured = {candidate: self._measurer.measured(uid, candidate)}
+        return Outside(measured=measured, gates=self._gates.answers(uid), reports=reports)
 
     def run(self, key: Key, uid: str, plan: Plan) -> None:
         """Starts what a plan wants, goes on with what is under way, and ends what it does not want any more."""

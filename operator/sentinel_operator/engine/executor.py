@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import orjson
@@ -82,7 +82,8 @@ class Executor:
             writes += await self._step(delete.ref, self._delete(delete))
         for evict in plan.evict:
             writes += await self._step(evict.ref, self._evict(evict))
-        return writes + await self.report(raw, plan)
+        writes += await self.report(raw, plan)
+        return writes + (await self._expire(raw) if plan.expire else 0)
 
     async def report(self, raw: Manifest, plan: Plan) -> int:
         """Writes the status, if it changed, and records the events of the plan; nothing else of it."""
@@ -188,6 +189,17 @@ class Executor:
             logger.info("%s stays for now: %s", step.ref, error)
             return 0
         logger.info("evicted %s", step.ref)
+        return 1
+
+    async def _expire(self, raw: Manifest) -> int:
+        """Deletes the object as it was seen: one that has been changed since is looked at anew."""
+        known = self._primary.get(key_of(raw)) or raw
+        ref = ObjectRef.of(
+            {**known, "apiVersion": self._resource.api_version, "kind": self._resource.kind}, pinned=True
+        )
+        pinned = replace(ref, resource_version=known["metadata"].get("resourceVersion", ""))
+        await self._api.delete(self._resource, pinned, propagation="Background")
+        logger.info("deleted %s, which has had its time", ref)
         return 1
 
     async def _step(self, ref: ObjectRef, step: Awaitable[int]) -> int:

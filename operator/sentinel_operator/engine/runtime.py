@@ -87,7 +87,9 @@ class Runtime:
         self.config_informer = self._watch_config()
         self.table = ResourceTable(Resource.of_child(child) for each in reconcilers for child in each.children)
         pods = self._informer(Resource.of_child(PODS)).cache
-        self.telemetries = NodeTelemetries(pods=pods, wake=self._wake)
+        self.telemetries = NodeTelemetries(
+            pods=pods, wake=self._wake, timers=asyncio.get_running_loop(), now=functools.partial(datetime.now, UTC)
+        )
         self.telemetry_informer = self._watch_telemetry()
         self.controllers = {each.kind.kind: self._controller(each) for each in reconcilers}
         self.reference_watch = self._watch_references()

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.integration
 
 FIRST = "GPU-00000000-0000-0000-0000-000000000000"
 OBJECTS = "/apis/sentinel.dev/v1alpha1/nodetelemetries"
+LABEL = "sentinel.dev/gpu-health"
 APPLY = "application/apply-patch+yaml"
 Kubeconfig = Callable[[str], Path]
 
@@ -237,7 +238,7 @@ def may_write_nodes(kubectl: Kubectl) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("may_write_nodes")
-def test_the_node_gets_its_condition_and_its_taint(
+def test_the_node_gets_its_condition_its_label_and_its_taint(
     api_server: Cluster, api: Client, kubeconfig, name: str, node: Node, start: Start
 ):
     path = kubeconfig(name)
@@ -252,14 +253,24 @@ def test_the_node_gets_its_condition_and_its_taint(
         taints = {each["key"] for each in found["spec"].get("taints") or []}
         return conditions.get("SentinelGPUHealthy", ""), taints & {"dedicated", "sentinel.dev/gpu-failed"}
 
+    def label() -> str | None:
+        value: str | None = api.ok("GET", f"/api/v1/nodes/{name}")["metadata"].get("labels", {}).get(LABEL)
+        return value
+
     agent.until(lambda: seen() == ("True", {"dedicated"}))
+    assert label() is None
     agent.until(lambda: agent.value("sentinel_node_xid_listening") == 2)
+    node.gpus.throttle(1, "hw-thermal")
+    agent.until(lambda: label() == "Degraded")
     node.gpus.xid(0, 79)
     agent.until(lambda: seen() == ("False", {"dedicated", "sentinel.dev/gpu-failed"}))
+    agent.until(lambda: label() == "Failed")
+    node.gpus.throttle(1)
     held = node.gpus.remove("gpu 0")
     agent.until(lambda: agent.value("DCGM_FI_DEV_GPU_TEMP", UUID=FIRST) is None)
     node.gpus.set("gpu 0", **held)
     agent.until(lambda: seen() == ("True", {"dedicated"}))
+    agent.until(lambda: label() is None)
     other = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"{name}-b"}}
     api.ok("POST", "/api/v1/nodes", other)
     try:

@@ -21,7 +21,7 @@ from sentinel_operator.config import Settings
 from sentinel_operator.core.reconciler import READ, ChildKind
 from sentinel_operator.core.sentrymodel.reconciler import CHILDREN
 from sentinel_operator.crdgen.webhooks import webhook_configuration
-from sentinel_operator.hooks.admission import path_of
+from sentinel_operator.hooks.admission import paths
 from tests.integration.crds.client import Client, Kubectl, collection
 from tests.integration.crds.conftest import ROOT
 from tests.support.exposed import exposed
@@ -127,9 +127,10 @@ def test_names_ports_and_labels_fit_together(built, variant: str):
 
 
 def test_the_webhook_is_called_at_the_paths_that_are_served(built):
-    configuration = one(built["base"], "ValidatingWebhookConfiguration")
-    served = {path_of(each.kind) for each in PARTS.reconcilers if each.kind.kind in PARTS.validators}
-    assert {hook["clientConfig"]["service"]["path"] for hook in configuration["webhooks"]} == served
+    configurations = [each for each in built["base"] if each["kind"].endswith("WebhookConfiguration")]
+    hooks = [hook for each in configurations for hook in each["webhooks"]]
+    assert len(configurations) == 2
+    assert {hook["clientConfig"]["service"]["path"] for hook in hooks} == set(paths(PARTS.kinds, PARTS.validators))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -147,13 +148,14 @@ def test_with_cert_manager_the_operator_may_not_touch_secrets_or_the_configurati
     objects = built["overlays/cert-manager"]
     for role in (each for each in objects if each["kind"] in ("Role", "ClusterRole")):
         resources = set(chain.from_iterable(rule["resources"] for rule in role["rules"]))
-        assert not resources & {"secrets", "validatingwebhookconfigurations"}
+        assert not resources & {"secrets", "mutatingwebhookconfigurations", "validatingwebhookconfigurations"}
     certificate = one(objects, "Certificate", "sentinel-webhook")
     mounted = {each["secret"]["secretName"] for each in pod_of(objects)["spec"]["volumes"] if "secret" in each}
     assert mounted == {certificate["spec"]["secretName"]}
     assert "sentinel-operator.sentinel-system.svc" in certificate["spec"]["dnsNames"]
-    annotations = one(objects, "ValidatingWebhookConfiguration")["metadata"]["annotations"]
-    assert annotations["cert-manager.io/inject-ca-from"] == "sentinel-system/sentinel-webhook"
+    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+        annotations = one(objects, kind)["metadata"]["annotations"]
+        assert annotations["cert-manager.io/inject-ca-from"] == "sentinel-system/sentinel-webhook"
 
 
 # ------------------------------------------------------------------------------------------------ rights
@@ -267,7 +269,9 @@ def test_the_component_for_argo_cd_goes_into_its_own_settings(kubectl: Kubectl, 
     built = yaml.safe_load(kubectl.run("kustomize", str(tmp_path)))
     assert built["metadata"] == {"name": "argocd-cm"}
     assert sorted(built["data"]) == [
+        "resource.customizations.actions.sentinel.dev_ScanJob",
         "resource.customizations.actions.sentinel.dev_SentryModel",
+        "resource.customizations.health.sentinel.dev_ScanJob",
         "resource.customizations.health.sentinel.dev_SentinelConfig",
         "resource.customizations.health.sentinel.dev_SentryModel",
         "url",
@@ -349,6 +353,8 @@ def test_what_is_scraped_is_there_to_be_scraped(built):
     assert endpoint["port"] in {port["name"] for port in container["ports"]}
     (of_models,) = one(objects, "PodMonitor", "sentinel-models")["spec"]["podMetricsEndpoints"]
     assert of_models["port"] == "metrics"
+    (of_scans,) = one(objects, "PodMonitor", "sentinel-scans")["spec"]["podMetricsEndpoints"]
+    assert of_scans["port"] == "metrics"
     admitted = one(objects, "NetworkPolicy", "sentinel-operator-metrics")["spec"]["ingress"][0]
     assert admitted["ports"] == [{"port": endpoint["port"], "protocol": "TCP"}]
 

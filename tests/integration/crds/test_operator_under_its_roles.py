@@ -12,17 +12,22 @@ import pytest
 import yaml
 
 from devcluster.cluster import Cluster
-from sentinel_operator.api.kinds import SENTINEL_CONFIG, SENTRY_MODEL
+from sentinel_operator.api.kinds import SCAN_JOB, SENTINEL_CONFIG, SENTRY_MODEL
+from sentinel_operator.api.scanning import ScanConfig, ScanExit, ScanFailure
 from sentinel_operator.app import PARTS
+from sentinel_operator.core.names import REQUESTED_BY
 from tests.integration.crds.client import Client, Kubectl, collection
 from tests.integration.crds.conftest import ROOT
 from tests.support.eventually import eventually
 from tests.support.replica import Replica, settings
+from tests.support.scanworld import a_scan
 
 pytestmark = pytest.mark.integration
 
 BASE = ROOT / "manifests" / "base"
-CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+CONFIGURATIONS = f"{ADMISSION}/validatingwebhookconfigurations"
+WEBHOOKS = {"webhooks.yaml": CONFIGURATIONS, "mutating-webhooks.yaml": f"{ADMISSION}/mutatingwebhookconfigurations"}
 REFUSED = 'admission webhook "sentrymodels.sentinel.dev" denied the request'
 MERGE = "application/merge-patch+json"
 MODEL: dict[str, Any] = {
@@ -70,15 +75,16 @@ async def account(api_server: Cluster, api: Client, kubectl: Kubectl, tmp_path: 
 
 @pytest.fixture
 async def replica(account: Path, api: Client, namespace: str) -> AsyncIterator[Replica]:
-    """A replica under the account, and the shipped webhook configuration, narrowed to the test's namespace."""
+    """A replica under the account, and the shipped webhook configurations, narrowed to the test's namespace."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    configuration = yaml.safe_load((BASE / "generated/webhooks.yaml").read_text())
-    for hook in configuration["webhooks"]:
-        hook["clientConfig"] = {"url": f"https://127.0.0.1:{port}{hook['clientConfig']['service']['path']}"}
-        hook["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-    api.ok("POST", CONFIGURATIONS, configuration)
+    for file, path in WEBHOOKS.items():
+        configuration = yaml.safe_load((BASE / "generated" / file).read_text())
+        for hook in configuration["webhooks"]:
+            hook["clientConfig"] = {"url": f"https://127.0.0.1:{port}{hook['clientConfig']['service']['path']}"}
+            hook["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+        api.ok("POST", path, configuration)
     chosen = settings(
         account, "sentinel-system", webhook=True, webhook_port=port, webhook_names=("127.0.0.1",), resync=600.0
     )
@@ -86,7 +92,8 @@ async def replica(account: Path, api: Client, namespace: str) -> AsyncIterator[R
         async with Replica(chosen, PARTS) as running:
             yield running
     finally:
-        api.ok("DELETE", f"{CONFIGURATIONS}/{configuration['metadata']['name']}")
+        for path in WEBHOOKS.values():
+            api.ok("DELETE", f"{path}/{configuration['metadata']['name']}")
         api.request("DELETE", "/api/v1/namespaces/sentinel-system/secrets/sentinel-webhook-tls")
         api.request("DELETE", "/apis/coordination.k8s.io/v1/namespaces/sentinel-system/leases/sentinel-operator")
 
@@ -204,4 +211,109 @@ async def test_a_certificate_that_is_renewed_in_its_config_map_makes_a_new_revis
 
     await eventually(renewed)
     api.ok("DELETE", path)
+    assert not answers(replica).keys() & {"401", "403"}
+
+
+def scan(by: str | None = None, **spec: Any) -> dict[str, Any]:
+    raw = a_scan(**spec)
+    return {**raw, "metadata": {"name": "tickets", "annotations": {REQUESTED_BY: by} if by is not None else {}}}
+
+
+async def stamps(api: Client) -> None:
+    """Waits until the API server asks the operator about new ScanJobs."""
+
+    async def published() -> bool:
+        seen = [api.ok("GET", f"{path}/sentinel-operator") for path in WEBHOOKS.values()]
+        return all(hook["clientConfig"].get("caBundle") for each in seen for hook in each["webhooks"])
+
+    await eventually(published)
+
+
+async def test_nobody_can_say_that_somebody_else_has_asked_for_a_scan(
+    replica: Replica, api: Client, kubectl: Kubectl, namespace: str
+):
+    await stamps(api)
+    path = f"{collection(SCAN_JOB, namespace)}/tickets"
+
+    def acts(who: str, *arguments: str, stdin: Any = None, fails: bool = False) -> str:
+        given = ("-n", namespace, "--as", who, "--as-group", "system:masters")
+        return kubectl.run(*arguments, *given, stdin=yaml.safe_dump(stdin) if stdin else "", fails=fails)
+
+    def requested_by() -> str | None:
+        found: str | None = api.ok("GET", path)["metadata"].get("annotations", {}).get(REQUESTED_BY)
+        return found
+
+    async def created() -> bool:
+        status, _ = api.request("POST", collection(SCAN_JOB, namespace), scan("the-pope", suspend=True))
+        return status == 201
+
+    await eventually(created)  # the API server takes note of webhooks by and by
+    assert requested_by() not in {None, "the-pope"}
+    api.ok("DELETE", path)
+    acts("alice", "create", "-f", "-", stdin=scan("bob"))
+    assert requested_by() == "alice"
+    acts("bob", "annotate", "scanjob/tickets", "--overwrite", f"{REQUESTED_BY}=bob", "team=a")
+    assert requested_by() == "alice"
+    assert api.ok("GET", path)["metadata"]["annotations"]["team"] == "a"
+    acts("bob", "annotate", "scanjob/tickets", f"{REQUESTED_BY}-")
+    assert requested_by() == "alice"
+    acts("bob", "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=scan("bob", parallelism=2))
+    assert requested_by() == "alice"
+    acts("bob", "replace", "-f", "-", stdin=scan(parallelism=3))
+    assert requested_by() == "alice"
+    api.ok("PATCH", f"{path}/status", {"metadata": {"annotations": {REQUESTED_BY: "bob"}}}, content=MERGE)
+    assert requested_by() == "alice"
+
+    async def told() -> bool:
+        data = api.ok("GET", f"/api/v1/namespaces/{namespace}/configmaps/tickets-scan")["data"]
+        config = ScanConfig.model_validate_json(data["scan.json"])
+        seen = api.ok("GET", path)
+        assert (config.requested_by, config.requested_at) == ("alice", seen["metadata"]["creationTimestamp"])
+        return bool(seen["status"]["requestedBy"] == "alice")
+
+    await eventually(told)
+    refused = acts("bob", "apply", "--server-side", "-f", "-", stdin=scan(batchSize=0), fails=True)
+    assert "spec.batchSize" in refused
+    acts("carol", "delete", "scanjob/tickets")
+    acts("carol", "create", "-f", "-", stdin=scan())
+    assert requested_by() == "carol"
+    api.ok("DELETE", path)
+    assert not answers(replica).keys() & {"401", "403"}
+
+
+async def test_a_scan_is_carried_out_and_removed_under_the_shipped_roles(
+    replica: Replica, api: Client, kubectl: Kubectl, namespace: str
+):
+    await stamps(api)
+    path, pods = f"{collection(SCAN_JOB, namespace)}/tickets", f"/api/v1/namespaces/{namespace}/pods"
+
+    async def created() -> bool:
+        status, _ = api.request("POST", collection(SCAN_JOB, namespace), scan(ttlSecondsAfterFinished=1))
+        return status == 201
+
+    await eventually(created)
+
+    async def planning() -> bool:
+        return bool(api.ok("GET", pods)["items"])
+
+    await eventually(planning)
+    api.ok("PATCH", path, {"spec": {"suspend": True}}, content=MERGE)
+
+    async def suspended() -> bool:
+        return bool(api.ok("GET", path)["status"].get("phase") == "Suspended" and not api.ok("GET", pods)["items"])
+
+    await eventually(suspended)
+    api.ok("PATCH", path, {"spec": {"suspend": False}}, content=MERGE)
+    await eventually(planning)
+    (pod,) = api.ok("GET", pods)["items"]
+    message = ScanFailure(reason="NotFound", message="there is nothing").model_dump_json(by_alias=True)
+    ended = {"terminated": {"exitCode": ScanExit.NotFound, "message": message}}
+    container = {"name": "scan", "image": "a", "imageID": "", "ready": False, "restartCount": 0, "state": ended}
+    status = {"status": {"phase": "Failed", "containerStatuses": [container]}}
+    api.ok("PATCH", f"{pods}/{pod['metadata']['name']}/status", status, content=MERGE)
+
+    async def gone() -> bool:
+        return api.request("GET", path)[0] == 404
+
+    await eventually(gone)
     assert not answers(replica).keys() & {"401", "403"}

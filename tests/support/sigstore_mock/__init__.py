@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo.npm import installed_modules
+
 HERE = Path(__file__).parent
-INSTALL_SECONDS, START_SECONDS = 240, 30
+START_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class SigstoreMock:
 @contextlib.contextmanager
 def running_sigstore(folder: Path) -> Iterator[SigstoreMock]:
     """Starts the services with keys of their own; the trust material lies in the folder and stays valid after them."""
-    modules = installed_modules()
+    modules = installed_modules(HERE)
     folder.mkdir(parents=True, exist_ok=True)
     command = ["node", str(HERE / "server.js"), str(modules), str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -49,23 +48,3 @@ def _address(process: subprocess.Popen[str]) -> str:
             return line.strip()
         time.sleep(0.05)
     raise RuntimeError(f"the sigstore of the tests did not start: node exited with {process.poll()}")
-
-
-def installed_modules() -> Path:
-    """node_modules of the lock file, installed once into the project's cache."""
-    lock = HERE / "package-lock.json"
-    cache = Path(os.environ.get("SENTINEL_CACHE", Path.home() / ".cache" / "sentinel")) / "npm"
-    target = cache / hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("w") as one_at_a_time:
-        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
-        if not target.is_dir():
-            part = target.with_suffix(".part")
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir()
-            for name in ("package.json", "package-lock.json", ".npmrc"):
-                shutil.copy(HERE / name, part)
-            command = ["npm", "ci", "--ignore-scripts", "--loglevel=error"]
-            subprocess.run(command, cwd=part, check=True, timeout=INSTALL_SECONDS)
-            part.rename(target)
-    return target / "node_modules"

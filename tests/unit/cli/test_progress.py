@@ -98,3 +98,12 @@ def test_one_that_waits_for_its_turn_says_for_what() -> None:
     world.edit(canary(2))
     world.settle()
     assert picture(world.model).splitlines() == ["  Waiting: waits for one of the 2 slots of the cluster; number 3"]
+
+
+def test_a_hot_swap_happens_within_the_pods_that_are_there() -> None:
+    raw = waiting().model
+    raw["spec"]["rollout"] = {"strategy": "HotSwap"}
+    raw["status"]["rollout"] |= {"strategy": "HotSwap", "step": 0}
+    text = picture(raw)
+    assert text.count("within 4 pods") == 3
+    assert "0 beside" not in text

@@ -42,7 +42,8 @@ def schema_of(kind: Kind) -> dict[str, Any]:
 
 
 def occurrences() -> Iterator[Occurrence]:
-    """Yields every rule about a value that a CRD of ours carries, at every place; those about an edit are apart."""
+    """Yields every rule that a CRD of ours carries about one value, at every place. Those that compare it with the one
+    before are tested in test_fixed.py."""
     for kind in KINDS:
         yield from _occurrences(kind, schema_of(kind), ())
 

@@ -10,17 +10,20 @@ import pytest
 import yaml
 from lupa.lua51 import LuaRuntime, lua_type
 
-from sentinel_operator.core.admission import sentrymodel
+from sentinel_operator.core.admission import scanjob, sentrymodel
 
 ARGOCD = Path(__file__).parents[3] / "manifests" / "argocd"
 KINDS = ARGOCD / "resource_customizations" / "sentinel.dev"
-ACTIONS = KINDS / "SentryModel" / "actions"
+READERS = {"SentryModel": sentrymodel.read, "ScanJob": scanjob.read}
 HEALTHS = [
     (kind, case)
     for kind in sorted(KINDS.iterdir())
     for case in yaml.safe_load((kind / "health_test.yaml").read_text())["tests"]
 ]
-TESTS: dict[str, list[dict[str, Any]]] = yaml.safe_load((ACTIONS / "action_test.yaml").read_text())
+ACTIONS = sorted(KINDS.glob("*/actions"))
+TESTS: dict[Path, dict[str, list[dict[str, Any]]]] = {
+    folder: yaml.safe_load((folder / "action_test.yaml").read_text()) for folder in ACTIONS
+}
 RESTARTED = re.compile(r"kubectl\.kubernetes\.io/restartedAt: '?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)'?")
 
 
@@ -57,6 +60,7 @@ def test_each_state_has_its_health(kind: Path, case: dict[str, Any]):
     ("kind", "statuses"),
     [
         ("SentryModel", {"Healthy", "Progressing", "Suspended", "Degraded"}),
+        ("ScanJob", {"Healthy", "Progressing", "Suspended", "Degraded"}),
         ("SentinelConfig", {"Healthy", "Progressing", "Degraded"}),
     ],
 )
@@ -68,28 +72,38 @@ def test_every_input_is_tested_and_every_health_comes_up(kind: str, statuses: se
     assert {case["healthStatus"]["status"] for case in cases} == statuses
 
 
-@pytest.mark.parametrize("case", TESTS["discoveryTests"], ids=lambda case: case["inputPath"])
-def test_each_state_offers_what_can_be_done(case: dict[str, Any]):
-    found = run((ACTIONS / "discovery.lua").read_text(), loaded(ACTIONS, case["inputPath"]))
+def cases(sort: str) -> list[Any]:
+    """Gives every case of a sort with its folder."""
+    return [
+        pytest.param(folder, case, id=f"{folder.parent.name}-{case.get('action', 'discovery')}-{case['inputPath']}")
+        for folder, tests in TESTS.items()
+        for case in tests[sort]
+    ]
+
+
+@pytest.mark.parametrize(("folder", "case"), cases("discoveryTests"))
+def test_each_state_offers_what_can_be_done(folder: Path, case: dict[str, Any]):
+    found = run((folder / "discovery.lua").read_text(), loaded(folder, case["inputPath"]))
     assert [{"name": name, **found[name]} for name in sorted(found)] == case["result"]
 
 
-@pytest.mark.parametrize("case", TESTS["actionTests"], ids=lambda case: f"{case['action']}-{case['inputPath']}")
-def test_each_action_changes_the_spec_and_nothing_else(case: dict[str, Any]):
-    before, after = loaded(ACTIONS, case["inputPath"]), loaded(ACTIONS, case["expectedOutputPath"])
-    made = run((ACTIONS / case["action"] / "action.lua").read_text(), before)
+@pytest.mark.parametrize(("folder", "case"), cases("actionTests"))
+def test_each_action_changes_the_spec_and_nothing_else(folder: Path, case: dict[str, Any]):
+    before, after = loaded(folder, case["inputPath"]), loaded(folder, case["expectedOutputPath"])
+    made = run((folder / case["action"] / "action.lua").read_text(), before)
     assert without_time(made) == without_time(after)
-    assert sentrymodel.read(made)[1] == ()
+    assert READERS[folder.parent.name](made)[1] == ()
 
 
 def without_time(manifest: dict[str, Any]) -> str:
     return RESTARTED.sub("restarted", yaml.safe_dump(manifest))
 
 
-def test_every_action_is_offered_and_tested():
-    scripts = {path.parent.name for path in ACTIONS.glob("*/action.lua")}
-    assert scripts == {case["action"] for case in TESTS["actionTests"]}
-    assert all(scripts == {each["name"] for each in case["result"]} for case in TESTS["discoveryTests"])
+@pytest.mark.parametrize("folder", ACTIONS, ids=lambda each: each.parent.name)
+def test_every_action_is_offered_and_tested(folder: Path):
+    scripts = {path.parent.name for path in folder.glob("*/action.lua")}
+    assert scripts == {case["action"] for case in TESTS[folder]["actionTests"]}
+    assert all(scripts == {each["name"] for each in case["result"]} for case in TESTS[folder]["discoveryTests"])
 
 
 def test_the_component_ships_every_script():
@@ -99,7 +113,10 @@ def test_the_component_ships_every_script():
         f"resource.customizations.health.sentinel.dev_{kind.name}": kind / "health.lua" for kind in KINDS.iterdir()
     }
     assert {key: ARGOCD / path for key, path in files.items() if ".health." in key} == healths
-    actions = loaded(ARGOCD, files["resource.customizations.actions.sentinel.dev_SentryModel"])
-    assert actions["discovery.lua"] == (ACTIONS / "discovery.lua").read_text()
-    shipped = {each["name"]: each["action.lua"] for each in actions["definitions"]}
-    assert shipped == {path.parent.name: path.read_text() for path in ACTIONS.glob("*/action.lua")}
+    shipped = {key.rpartition("_")[2]: path for key, path in files.items() if ".actions." in key}
+    assert set(shipped) == {folder.parent.name for folder in ACTIONS}
+    for folder in ACTIONS:
+        actions = loaded(ARGOCD, shipped[folder.parent.name])
+        assert actions["discovery.lua"] == (folder / "discovery.lua").read_text()
+        scripts = {each["name"]: each["action.lua"] for each in actions["definitions"]}
+        assert scripts == {path.parent.name: path.read_text() for path in folder.glob("*/action.lua")}

@@ -11,7 +11,7 @@ from sentinel_operator.config import Settings
 from sentinel_operator.core.reconciler import PODS, ChildKind
 from sentinel_operator.core.sentrymodel.reconciler import CHILDREN
 from sentinel_operator.crdgen.roles import certificate_roles, operator_roles, user_roles
-from sentinel_operator.crdgen.webhooks import webhook_configuration
+from sentinel_operator.crdgen.webhooks import mutating_configuration, webhook_configuration
 
 SETTINGS = Settings(namespace="sentinel-system")
 
@@ -89,7 +89,8 @@ def test_no_role_has_a_wildcard_or_leads_to_more_rights():
 def test_only_the_own_webhook_configuration_can_be_changed():
     role = by_kind(certificate_roles(SETTINGS))["ClusterRole"]
     assert rights(role) == {
-        ("admissionregistration.k8s.io", "validatingwebhookconfigurations", verb, "sentinel-operator")
+        ("admissionregistration.k8s.io", f"{sort}webhookconfigurations", verb, "sentinel-operator")
+        for sort in ("mutating", "validating")
         for verb in ("get", "patch")
     }
 
@@ -133,6 +134,23 @@ def test_the_webhook_is_for_our_kinds_alone_and_fails_closed():
     assert groups == ["sentinel.dev"]
     assert resources == ["sentrymodels"]
     assert operations == ["CREATE", "UPDATE"]
+
+
+def test_who_created_an_object_is_asked_for_where_it_is_remembered_and_nowhere_else():
+    (hook,) = mutating_configuration(KINDS, SETTINGS)["webhooks"]
+    assert hook["failurePolicy"] == "Fail"
+    assert hook["sideEffects"] == "None"
+    assert hook["reinvocationPolicy"] == "IfNeeded"
+    assert hook["clientConfig"]["service"]["path"] == "/stamp-scanjobs"
+    assert [rule["resources"] for rule in hook["rules"]] == [["scanjobs"]]
+    (condition,) = hook["matchConditions"]
+    assert condition["expression"].startswith("oldObject == null || ")
+
+
+def test_only_what_has_an_end_of_its_own_may_be_deleted():
+    allowed = rights(by_kind(operator_roles((), KINDS, SETTINGS))["ClusterRole"])
+    deleted = {right[1] for right in allowed if right[0] == "sentinel.dev" and right[2] == "delete"}
+    assert deleted == {"scanjobs"}
 
 
 def test_of_nodes_and_pods_the_engine_lists_what_there_is_and_nothing_more():

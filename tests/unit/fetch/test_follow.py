@@ -14,12 +14,13 @@ from sentinel_operator.api.serving import (
     KeyAuthority,
     KeylessAuthority,
     ObjectStoreAccess,
+    ScanRequirement,
     ServingConfig,
 )
-from sentinel_workloads.fetch.failures import Failure
 from sentinel_workloads.fetch.follow.home import Home
 from sentinel_workloads.fetch.follow.wanted import wanted_of
 from sentinel_workloads.fetch.follow.watch import FIRST_WAIT, LONGEST_WAIT, wait_after
+from sentinel_workloads.objectstore.failures import Failure
 
 
 def a_revision(name: str = "r1", **more: object) -> RevisionConfig:
@@ -85,6 +86,21 @@ def test_trust_that_came_with_a_revision_is_read_from_its_own_folder_and_what_is
     assert found.object_store.ca_file == str(own / "ca-bundle.pem")
     assert (own / "authority-0.pem").read_text() == "PEM"
     assert not (tmp_path / "trust" / "escape").exists()
+
+
+def test_trust_in_the_report_of_a_scan_is_read_from_there_too(tmp_path: Path):
+    required = ScanRequirement(
+        uri="s3://datasets/x/",
+        object_store=ObjectStoreAccess(ca_file=f"{CONFIG_DIR}/scan-ca-bundle.pem"),
+        authorities=(KeyAuthority(name="a", public_key_file=f"{CONFIG_DIR}/scan-authority-0.pem"),),
+    )
+    fetch = FetchConfig(uri="s3://models/m", require_scan=required)
+    files = {"scan-authority-0.pem": "PEM", "scan-ca-bundle.pem": "CA"}
+    found = Home(tmp_path).fetching(a_revision(fetch=fetch, trust=files)).require_scan
+    own = tmp_path / "trust" / "r1"
+    assert found is not None
+    assert found.object_store.ca_file == str(own / "scan-ca-bundle.pem")
+    assert found.authorities == (KeyAuthority(name="a", public_key_file=str(own / "scan-authority-0.pem")),)
 
 
 def test_a_server_is_sent_to_the_copy_in_this_pod(tmp_path: Path):

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sigstore.errors import VerificationError
 
 from sentinel_operator.api.serving import Identity
-from sentinel_workloads.fetch.signature.keyless import ISSUER_V1, ISSUER_V2, OTHER_NAME, IdentityPolicy
+from sentinel_workloads.signature.identity import ISSUER_V1, ISSUER_V2, OTHER_NAME, IdentityPolicy
 
 ISSUER, EMAIL, URI = "https://accounts.example.com", "release@example.com", "https://ci.example.com/job/1"
 

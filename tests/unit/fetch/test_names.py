@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel_operator.api.serving import ExitCode
-from sentinel_workloads.fetch.failures import Failure
 from sentinel_workloads.fetch.source import Remote, check_tree, safe_path, single_name
+from sentinel_workloads.objectstore.failures import Failure
 
 PIECES = st.sampled_from(["..", ".", "", "a", "b.onnx", "...", "..a", " ", "\\", "\n", "\0", "\x7f", "ü", "~", "C:"])
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sentinel_operator.api.serving import ExitCode, Termination, Verification
 from sentinel_workloads.fetch import report
-from sentinel_workloads.fetch.failures import Failure
+from sentinel_workloads.logs import JsonLines
+from sentinel_workloads.objectstore.failures import Failure
 
 
 def test_a_failure_has_reason_field_and_message() -> None:
@@ -41,5 +42,5 @@ def test_it_fits_and_stays_json_however_long_the_text(text: str) -> None:
 
 def test_logs_are_json_lines_with_what_was_given() -> None:
     record = logging.makeLogRecord({"msg": "done %s", "args": (1,), "levelname": "INFO", "bytes": 3, "created": 0})
-    line = json.loads(report.JsonLines().format(record))
+    line = json.loads(JsonLines().format(record))
     assert line == {"time": "1970-01-01T00:00:00.000+00:00", "level": "info", "message": "done 1", "bytes": 3}

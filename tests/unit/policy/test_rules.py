@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sentinel_operator.api.sentinelconfig import PriceTable
+from sentinel_operator.api.sentinelconfig import Prices
 from sentinel_operator.core.policy.facts import Begun, Facts, Requests
 from sentinel_operator.core.policy.judge import judge
 from sentinel_operator.core.policy.price import cost_per_hour, requests_of
@@ -108,12 +108,13 @@ def test_every_rule_type_is_tried_both_ways():
 
 
 def test_a_pod_costs_what_it_asks_for_at_the_rate_of_its_node():
-    table = PriceTable.model_validate(
+    prices = Prices.model_validate(
         {
+            "cpuHour": 0.04,
             "rates": [
-                {"name": "h100", "nodeSelector": {"gpu": "h100"}, "cpuCore": "0.05", "memoryGi": "0.01", "gpu": "3"},
-                {"name": "cpu", "nodeSelector": {"gpu": "none"}, "cpuCore": "0.05"},
-            ]
+                {"name": "h100", "nodeSelector": {"gpu": "h100"}, "cpuHour": 0.05, "memoryGibHour": 0.01, "gpuHour": 3},
+                {"name": "free", "nodeSelector": {"gpu": "free"}, "gpuHour": 0},
+            ],
         }
     )
     spec = {
@@ -124,9 +125,10 @@ def test_a_pod_costs_what_it_asks_for_at_the_rate_of_its_node():
         ],
         "initContainers": [{"resources": {"requests": {"memory": "8Gi"}}}],
     }
-    asked = requests_of(spec, table)
+    asked = requests_of(spec, prices)
     assert asked == Requests(cpu_cores=Decimal(2), memory_gi=Decimal(8), gpus=Decimal(1))
-    assert cost_per_hour(asked, {"gpu": "h100"}, table) == Decimal("3.18")
-    assert cost_per_hour(asked, {"gpu": "none"}, table) == Decimal("0.1")
-    assert cost_per_hour(asked, {"gpu": "t4"}, table) is None
-    assert cost_per_hour(asked, {}, PriceTable()) is None
+    assert cost_per_hour(asked, {"gpu": "h100"}, prices) == Decimal("3.18")
+    assert cost_per_hour(asked, {"gpu": "free"}, prices) == 0
+    assert cost_per_hour(asked, {"gpu": "t4"}, prices) is None, "what a GPU costs there is not known"
+    assert cost_per_hour(Requests(cpu_cores=Decimal(2)), {"gpu": "t4"}, prices) == Decimal("0.08")
+    assert cost_per_hour(asked, {}, None) is None

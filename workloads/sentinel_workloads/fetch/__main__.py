@@ -19,8 +19,9 @@ from typing import Any
 from sentinel_operator.api.serving import CONFIG_DIR, FETCH_FILE, MODEL_DIR, ExitCode, Termination
 from sentinel_workloads.fetch import report
 from sentinel_workloads.fetch.config import load_config
-from sentinel_workloads.fetch.failures import Failure
 from sentinel_workloads.fetch.run import fetch
+from sentinel_workloads.logs import start_logging
+from sentinel_workloads.objectstore.failures import Failure
 
 log = logging.getLogger("sentinel_workloads.fetch")
 FOLLOW = "follow"
@@ -52,7 +53,7 @@ def _following(given: list[str]) -> Coroutine[Any, Any, Outcome]:
 
 
 def _run(work: Coroutine[Any, Any, Outcome]) -> int:
-    report.start_logging()
+    start_logging()
     try:
         termination, code = asyncio.run(work)
     except Exception as error:

@@ -9,14 +9,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from pathlib import Path
 
 from sentinel_operator.api.serving import ExitCode, FetchConfig
-from sentinel_workloads.fetch.failures import ChangedError, Failure, TransientError
 from sentinel_workloads.fetch.handover import Handover, remove
 from sentinel_workloads.fetch.local import LocalSource
-from sentinel_workloads.fetch.retry import Patience, persistently
-from sentinel_workloads.fetch.signature.authority import MAX_BUNDLE_BYTES
 from sentinel_workloads.fetch.source import Source
 from sentinel_workloads.fetch.transfer import Allowance, bring, bring_all
 from sentinel_workloads.fetch.verify import Copy
+from sentinel_workloads.objectstore.failures import ChangedError, Failure, TransientError
+from sentinel_workloads.objectstore.retry import Patience, persistently
+from sentinel_workloads.signature.bundle import MAX_BUNDLE_BYTES
 
 log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 5.0

@@ -16,8 +16,9 @@ from sentinel_operator.api.serving import (
     FetchConfig,
     KeyAuthority,
     KeylessAuthority,
+    ScanRequirement,
 )
-from sentinel_workloads.fetch.failures import Failure
+from sentinel_workloads.objectstore.failures import Failure
 
 SCHEMES = ("s3", "https", "file")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -47,12 +48,27 @@ def check(config: FetchConfig) -> None:
     if config.verify != "None" and not config.authorities:
         message = "a signature is wanted, but no authority is given whose signature would do"
         raise Failure(ExitCode.InvalidConfig, "spec.model.verify.authorities", message)
+    if config.require_scan is not None:
+        _check_scan(config.require_scan)
+
+
+def _check_scan(required: ScanRequirement) -> None:
+    field = "spec.model.requireScan"
+    if not required.authorities:
+        message = "the report of a scan is wanted, but no authority is given whose signature would do"
+        raise Failure(ExitCode.InvalidConfig, f"{field}.authorities", message)
+    if not required.uri.startswith("s3://"):
+        message = f"the report's address must begin with s3://, not {required.uri[:50]!r}"
+        raise Failure(ExitCode.InvalidConfig, f"{field}.report.uri", message)
+    if required.dataset_digest and not DIGEST.fullmatch(required.dataset_digest):
+        message = f"{required.dataset_digest!r} is not sha256: and 64 hexadecimal digits"
+        raise Failure(ExitCode.InvalidConfig, f"{field}.datasetDigest", message)
 
 
 def fingerprint(config: FetchConfig) -> str:
     """Equal for configurations that would verify the same artifact in the same way, trust material included."""
     seen = hashlib.sha256(config.model_dump_json().encode())
-    for authority in config.authorities:
+    for authority in (*config.authorities, *(config.require_scan.authorities if config.require_scan else ())):
         try:
             seen.update(hashlib.sha256(_trust_material(authority).read_bytes()).digest())
         except OSError:

@@ -11,15 +11,15 @@ import aiohttp
 from yarl import URL
 
 from sentinel_operator.api.serving import ExitCode, FetchConfig
-from sentinel_workloads.fetch.failures import ChangedError, Failure, TransientError
 from sentinel_workloads.fetch.source import (
     CHUNK_BYTES,
     Remote,
     Stream,
-    Waits,
     single_name,
-    trust_of,
 )
+from sentinel_workloads.objectstore.failures import ChangedError, Failure, TransientError
+from sentinel_workloads.objectstore.trust import trust_of
+from sentinel_workloads.objectstore.waits import Waits
 
 FIELD = "spec.model.source.https.url"
 CA_FIELD = "spec.model.source.https.caBundle"

@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 from sentinel_operator.api.serving import ExitCode
 from sentinel_workloads.fetch.artifact import UnfitArtifactError, file_names, open_regular
-from sentinel_workloads.fetch.failures import ChangedError, Failure, TransientError
 from sentinel_workloads.fetch.source import CHUNK_BYTES, MAX_FILES, Remote, Stream
+from sentinel_workloads.objectstore.failures import ChangedError, Failure, TransientError
 
 FIELD = "spec.model.source"
 # What a network file system answers while its server is away.

@@ -1,46 +1,16 @@
-"""What the outside learns: JSON lines on standard error, and the container's termination message."""
+"""What the outside learns: the container's termination message."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
-from typing_extensions import override
-
 from sentinel_operator.api.serving import Termination, Verification
-from sentinel_workloads.fetch.failures import Failure
+from sentinel_workloads.objectstore.failures import Failure
 
 MAX_BYTES = 4096
 TERMINATION_LOG = "/dev/termination-log"
-_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, message, and what `extra` holds."""
-
-    @override
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-            **{key: value for key, value in vars(record).items() if key not in _STANDARD},
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
-
-
-def start_logging() -> None:
-    """Logs of ours from INFO on, of libraries from ERROR on: theirs may repeat parts of requests."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
-    logging.getLogger("sentinel_workloads").setLevel(logging.INFO)
 
 
 def success(verification: Verification) -> Termination:

@@ -11,11 +11,11 @@ from sentinel_operator.api.serving import ExitCode, FetchConfig, Verification
 from sentinel_workloads.fetch.bring import bring_artifact, bring_from
 from sentinel_workloads.fetch.cache import Cache
 from sentinel_workloads.fetch.config import fingerprint
-from sentinel_workloads.fetch.failures import Failure
 from sentinel_workloads.fetch.handover import Handover
 from sentinel_workloads.fetch.signature.authority import Judge, load_judges
 from sentinel_workloads.fetch.source import single_name
 from sentinel_workloads.fetch.verify import Copy, verify_copy
+from sentinel_workloads.objectstore.failures import Failure
 
 log = logging.getLogger(__name__)
 POISONED = {ExitCode.DigestMismatch, ExitCode.InvalidConfig, ExitCode.ArtifactTooLarge, ExitCode.NotFound}
@@ -32,6 +32,10 @@ async def fetch(config: FetchConfig, out: Path) -> Verification:
     try:
         handover.clear()
         judges = await asyncio.to_thread(load_judges, config.authorities) if config.verify != "None" else ()
+        if config.require_scan:
+            from sentinel_workloads.fetch.scanned import demand_scan  # noqa: PLC0415 - few models ask for it
+
+            await demand_scan(config, config.require_scan)
         copy, verification = await _bring_and_verify(config, handover, judges, cache)
         copy = handover.publish(copy, verification, fingerprint=mark)
     finally:

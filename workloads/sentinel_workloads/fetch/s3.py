@@ -4,43 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
-from botocore import UNSIGNED
-
 from sentinel_operator.api.serving import ExitCode, FetchConfig
-from sentinel_workloads.fetch.failures import ChangedError, Failure
-from sentinel_workloads.fetch.retry import Patience, persistently
-from sentinel_workloads.fetch.s3_faults import FIELD, translated
 from sentinel_workloads.fetch.source import (
     CHUNK_BYTES,
     MAX_FILES,
     Remote,
     Stream,
-    Waits,
     safe_path,
     single_name,
-    trust_of,
 )
 from sentinel_workloads.fetch.transfer import PARALLEL
+from sentinel_workloads.objectstore.client import s3_client
+from sentinel_workloads.objectstore.failures import ChangedError, Failure
+from sentinel_workloads.objectstore.faults import translated
+from sentinel_workloads.objectstore.place import Place
+from sentinel_workloads.objectstore.retry import Patience, persistently
+from sentinel_workloads.objectstore.waits import Waits
 
-BUCKET = re.compile(r"[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
+FIELD = "spec.model.source.objectStore"
 
 
 class S3Source:
     """One object, or all objects below a prefix."""
 
-    uri_field = f"{FIELD}.uri"
-
-    def __init__(self, client: Any, config: FetchConfig) -> None:
-        self._client, self._config = client, config
+    def __init__(self, client: Any, config: FetchConfig, place: Place) -> None:
+        self.uri_field = f"{place.field}.uri"
+        self._client, self._config, self._place = client, config, place
         self._waits = Waits.within(config.retry)
-        self._bucket, self._key = split(config.uri)
+        self._bucket, self._key = place.split()
         self.is_directory = self._key.endswith("/") or not self._key
 
     async def listing(self) -> tuple[Remote, ...]:
@@ -53,7 +48,7 @@ class S3Source:
         found: list[Remote] = []
         token: dict[str, str] = {}
         while True:
-            with translated(self._config):
+            with translated(self._place):
                 async with asyncio.timeout(self._waits.answer):
                     page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._key, **token)
             found.extend(self._remote(item) for item in page.get("Contents", ()) if not _is_marker(item))
@@ -81,7 +76,7 @@ class S3Source:
         conditions = {"IfMatch": version} if version else {}
         if offset:
             conditions["Range"] = f"bytes={offset}-"
-        with translated(self._config, key=remote.locator):
+        with translated(self._place, key=remote.locator):
             async with asyncio.timeout(self._waits.answer):
                 answer = await self._client.get_object(Bucket=self._bucket, Key=remote.locator, **conditions)
             async with answer["Body"] as body:
@@ -94,47 +89,14 @@ class S3Source:
                 yield Stream(start, size, found, body.iter_chunks(CHUNK_BYTES))
 
 
-def split(uri: str) -> tuple[str, str]:
-    """Bucket and key of an s3:// address."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not BUCKET.fullmatch(bucket):
-        raise Failure(ExitCode.InvalidConfig, f"{FIELD}.uri", f"{uri!r} names no bucket that there can be")
-    return bucket, key
-
-
 @asynccontextmanager
-async def s3_source(config: FetchConfig) -> AsyncIterator[S3Source]:
-    """A source with a client of its own. Retries are ours, so the client makes none."""
-    access = config.object_store
-    if access.ca_file:
-        trust_of(access.ca_file, field=f"{FIELD}.caBundle")  # the client would find out only when it connects
-    waits = Waits.within(config.retry)
-    settings = AioConfig(
-        connect_timeout=waits.connect,
-        read_timeout=waits.read,
-        retries={"total_max_attempts": 1},
-        max_pool_connections=PARALLEL + 2,
-        signature_version=UNSIGNED if access.anonymous else None,
-        s3={"addressing_style": "path" if access.endpoint else "auto"},
-        # Every byte is checked against the digest afterwards.
-        response_checksum_validation="when_required",
-    )
-    session = get_session()
-    # A pod acts as itself, never as the node that it happens to run on.
-    session.get_component("credential_provider").remove("iam-role")
-    with translated(config):
-        client = session.create_client(
-            "s3",
-            region_name=access.region,
-            endpoint_url=access.endpoint or None,
-            verify=access.ca_file or None,
-            config=settings,
-        )
-        client = await client.__aenter__()
-    try:
-        yield S3Source(client, config)
-    finally:
-        await client.__aexit__(None, None, None)
+async def s3_source(
+    config: FetchConfig, *, field: str = FIELD, credentials: Mapping[str, str] | None = None
+) -> AsyncIterator[S3Source]:
+    """A source with a client of its own. Checksums are not asked for: every byte is checked against the digest."""
+    place = Place(config.uri, config.object_store, field)
+    async with s3_client(place, retry=config.retry, connections=PARALLEL + 2, credentials=credentials) as client:
+        yield S3Source(client, config, place)
 
 
 def _extent(answer: dict[str, Any]) -> tuple[int, int | None]:

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import posixpath
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from sentinel_operator.api.serving import ExitCode, Retry
+from sentinel_operator.api.serving import ExitCode
 from sentinel_workloads.fetch.artifact import UnfitArtifactError, check_name
-from sentinel_workloads.fetch.failures import Failure
+from sentinel_workloads.objectstore.failures import Failure
 
 CHUNK_BYTES = 1 << 20
 MAX_FILES = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """Seconds that one attempt waits for the other side, such that a silent one leaves time for two more attempts."""
-
-    connect: float
-    answer: float
-    read: float
-
-    @classmethod
-    def within(cls, retry: Retry) -> Waits:
-        """Waits that fit into the deadline, but never so short that a slow answer is taken for none."""
-        third = max(1.0, retry.deadline_seconds / 3)
-        return cls(connect=min(5.0, third), answer=min(30.0, third), read=min(20.0, third))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +75,6 @@ def single_name(uri: str, *, field: str) -> str:
     """The name under which the one file of an address is kept."""
     path = uri.removeprefix("s3://") if uri.startswith("s3://") else unquote(urlsplit(uri).path)
     return safe_path(posixpath.basename(path), field=field)
-
-
-def trust_of(ca_file: str, *, field: str) -> ssl.SSLContext:
-    """What a server's certificate is checked against: the system's authorities, and those of the file if given."""
-    try:
-        trust = ssl.create_default_context()
-        if ca_file:
-            trust.load_verify_locations(ca_file)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise Failure(ExitCode.InvalidConfig, field, f"{ca_file} holds no certificates to trust: {reason}") from error
-    return trust
 
 
 def check_tree(remotes: tuple[Remote, ...], *, field: str) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sentinel_operator.api.serving import ExitCode
-from sentinel_workloads.fetch.failures import Failure, TransientError
-from sentinel_workloads.fetch.retry import Patience
 from sentinel_workloads.fetch.source import Remote, Source, Stream, check_tree, safe_path
+from sentinel_workloads.objectstore.failures import Failure, TransientError
+from sentinel_workloads.objectstore.retry import Patience
 
 PARALLEL = 6
 SIZE_FIELD = "spec.model.maxBytes"

@@ -15,9 +15,10 @@ from sentinel_workloads.fetch.artifact import (
     directory_digest,
     hashed_files,
 )
-from sentinel_workloads.fetch.failures import Failure
-from sentinel_workloads.fetch.signature.authority import Judge, RejectedError, verdict
+from sentinel_workloads.fetch.signature.authority import Judge, verdict
 from sentinel_workloads.fetch.signature.comparison import difference
+from sentinel_workloads.objectstore.failures import Failure
+from sentinel_workloads.signature.bundle import RejectedError
 
 DIGEST_FIELD = "spec.model.digest"
 VERIFY_FIELD = "spec.model.verify"

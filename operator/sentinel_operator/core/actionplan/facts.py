@@ -63,7 +63,7 @@ def _target(observed: Observed, decision: Decision) -> TargetFacts:
         at_risk=_at_risk(decision, view),
         requests=requests,
         cost_per_replica_hour=_price(observed, view, requests),
-        currency=observed.config.prices.currency,
+        currency=observed.config.prices.currency if observed.config.prices is not None else "",
         uptime_percent=view.telemetry.uptime_percent,
         p99_latency_ms=view.telemetry.p99_latency_ms,
         success_rate_percent=view.telemetry.success_rate_percent,

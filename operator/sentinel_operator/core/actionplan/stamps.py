@@ -11,8 +11,8 @@ from typing import Any
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.policy.facts import Identity
 
-REQUESTED_BY = "sentinel.dev/requested-by"
-APPROVED_BY = "sentinel.dev/approved-by"
+REQUESTED_BY = "sentinel.dev/requester"
+APPROVED_BY = "sentinel.dev/approver"
 STAMPS = (REQUESTED_BY, APPROVED_BY)
 _MOST_GROUPS = 64
 

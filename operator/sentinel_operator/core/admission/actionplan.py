@@ -14,6 +14,7 @@ from sentinel_operator.api.kinds import ACTION_PLAN
 from sentinel_operator.core.actionplan.order import ordered
 from sentinel_operator.core.actionplan.stamps import APPROVED_BY, REQUESTED_BY, written
 from sentinel_operator.core.admission.errors import broken_rules, explain
+from sentinel_operator.core.admission.fixed import moved
 from sentinel_operator.core.admission.verdict import FieldError, Requester, Review, Verdict
 from sentinel_operator.core.analysis.check import problems
 from sentinel_operator.core.conditions import parse_time, rfc3339
@@ -25,8 +26,10 @@ _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 def validate(review: Review) -> Verdict:
     """Judges a creation or an update: errors refuse it. It comes after what `stamped` says was put in."""
-    _, errors = read(review.new)
-    return Verdict(errors=(*errors, *_edited(review), *_forged(review)))
+    spec, errors = read(review.new)
+    before = read(review.old)[0] if review.old is not None else None
+    edited = moved(ACTION_PLAN, before, spec) if before is not None and spec is not None else ()
+    return Verdict(errors=(*errors, *edited, *_forged(review)))
 
 
 def read(raw: Manifest) -> tuple[ActionPlanSpec | None, tuple[FieldError, ...]]:
@@ -61,14 +64,6 @@ def stamped(review: Review, now: datetime) -> dict[str, str | None]:
 def identity_of(requester: Requester) -> Identity:
     """Gives who asks, as policies know them."""
     return Identity(username=requester.username, groups=frozenset(requester.groups))
-
-
-def _edited(review: Review) -> Iterator[FieldError]:
-    if review.old is None or ACTION_PLAN.edits is None:
-        return
-    before, after = review.old.get("spec") or {}, review.new.get("spec") or {}
-    for member in ACTION_PLAN.edits.edited(before, after):
-        yield FieldError(f"spec.{member}", ACTION_PLAN.edits.message)
 
 
 def _forged(review: Review) -> Iterator[FieldError]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
 
-from sentinel_operator.api.fields import quantity
 from sentinel_operator.api.kinds import SENTRY_MODEL
 from sentinel_operator.api.sentrymodel import Feature, SentryModelSpec
 from sentinel_operator.core.admission.advice import advice
 from sentinel_operator.core.admission.errors import broken_rules, explain
-from sentinel_operator.core.admission.patterns import pattern_problem
+from sentinel_operator.core.admission.pods import artifact_problems, resource_problems, volume_problems
 from sentinel_operator.core.admission.rollout import rollout_problems
 from sentinel_operator.core.admission.verdict import FieldError, Review, Verdict, member
 from sentinel_operator.core.plan import Manifest
@@ -57,33 +55,13 @@ def _spec_before(old: Manifest | None) -> SentryModelSpec | None:
 
 def _beyond_schema(spec: SentryModelSpec) -> Iterator[FieldError]:
     yield from problems(spec)
-    yield from _sizes(spec)
-    yield from _identities(spec)
+    yield from artifact_problems(spec.model, "spec.model")
     yield from _schema(spec)
     yield from _warmup(spec)
-    yield from _resources(spec)
-    yield from _volumes(spec)
+    yield from resource_problems(spec.pod)
+    yield from _gpus(spec)
+    yield from volume_problems(spec.pod, reserved=RESERVED_PATHS)
     yield from rollout_problems(spec.rollout)
-
-
-def _sizes(spec: SentryModelSpec) -> Iterator[FieldError]:
-    if quantity(spec.model.max_bytes) < 1:
-        yield FieldError("spec.model.maxBytes", "must be at least 1")
-    cache = spec.model.cache
-    if cache is not None and cache.type != "None" and quantity(cache.max_bytes) < 1:
-        yield FieldError("spec.model.cache.maxBytes", "must be at least 1")
-
-
-def _identities(spec: SentryModelSpec) -> Iterator[FieldError]:
-    for i, authority in enumerate(spec.model.verify.authorities if spec.model.verify else ()):
-        for j, identity in enumerate(authority.keyless.identities if authority.keyless else ()):
-            for name, pattern in (
-                ("issuerRegExp", identity.issuer_reg_exp),
-                ("subjectRegExp", identity.subject_reg_exp),
-            ):
-                if problem := pattern_problem(pattern or ""):
-                    path = f"spec.model.verify.authorities[{i}].keyless.identities[{j}].{name}"
-                    yield FieldError(path, problem)
 
 
 def _schema(spec: SentryModelSpec) -> Iterator[FieldError]:
@@ -139,27 +117,9 @@ def _texts(body: dict[str, Any], path: str) -> Iterator[FieldError]:
         yield FieldError(f"{path}.{'text' if 'text' in body else 'texts'}", "must be text, and not empty")
 
 
-def _resources(spec: SentryModelSpec) -> Iterator[FieldError]:
+def _gpus(spec: SentryModelSpec) -> Iterator[FieldError]:
     given, path = spec.pod.resources, "spec.pod.resources"
-    requests, limits = (given.requests or {}, given.limits or {}) if given else ({}, {})
-    for name in sorted(requests.keys() & limits.keys()):
-        if quantity(requests[name]) > quantity(limits[name]):
-            yield FieldError(f"{path}.requests.{name}", f"must not be greater than the limit {limits[name]}")
     gpu = spec.runtime.gpu.resource_name if spec.runtime.gpu else ""
-    for field, quantities in (("requests", requests), ("limits", limits)):
-        if gpu in quantities:
+    for field, quantities in (("requests", given.requests), ("limits", given.limits)) if given else ():
+        if gpu in (quantities or {}):
             yield FieldError(f"{path}.{field}.{gpu}", "must be left out: spec.runtime.gpu says it")
-
-
-def _volumes(spec: SentryModelSpec) -> Iterator[FieldError]:
-    seen: set[PurePosixPath] = set()
-    for index, volume in enumerate(spec.pod.volumes or ()):
-        path, target = f"spec.pod.volumes[{index}]", PurePosixPath(volume.mount_path)
-        if len(volume.source) != 1:
-            yield FieldError(f"{path}.source", "must hold exactly one source, such as {configMap: {name: extra}}")
-        below = [own for own in RESERVED_PATHS if target in PurePosixPath(own).parents]
-        if below:
-            yield FieldError(f"{path}.mountPath", f"must not lie above what the operator mounts: {', '.join(below)}")
-        if target in seen:
-            yield FieldError(f"{path}.mountPath", f'Duplicate value: "{target}"')
-        seen.add(target)

@@ -21,8 +21,12 @@ class Target:
     @property
     def url(self) -> str:
         """Gives where its metrics are."""
+        return self.at("/metrics")
+
+    def at(self, path: str) -> str:
+        """Gives the address of something that it tells."""
         host = f"[{self.address}]" if ipaddress.ip_address(self.address).version == 6 else self.address
-        return f"http://{host}:{self.port}/metrics"
+        return f"http://{host}:{self.port}{path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from sentinel_operator.core.plan import Manifest
 
 STALE = timedelta(seconds=120)
 """Agents write every half minute at the latest: what is this old says nothing of now."""
+_BUSY_STEP = 10
+_MEMORY_STEP = 256 * 1024**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,29 @@ def judged(status: NodeTelemetryStatus) -> object:
     )
 
 
+def busyness(status: NodeTelemetryStatus) -> dict[tuple[str, str], object]:
+    """Gives how busy the GPUs of each pod of a node are, to be compared, in the steps in which that is told."""
+    found: dict[tuple[str, str], list[object]] = defaultdict(list)
+    for device in status.devices:
+        parts = [(device.uuid, device.pods), *((part.uuid, part.pods) for part in device.mig)]
+        for uuid, there in parts:
+            for each in there:
+                busy = each.utilization_percent
+                percent = stepped_percent(device.utilization_percent if busy is None else busy)
+                found[each.namespace, each.name].append((uuid, percent, stepped_bytes(each.memory_used_bytes)))
+    return {pod: sorted(told, key=repr) for pod, told in found.items()}
+
+
+def stepped_percent(value: int | None) -> int | None:
+    """Rounds, so that what hardly changed is told as it was."""
+    return _stepped(value, _BUSY_STEP)
+
+
+def stepped_bytes(value: int | None) -> int | None:
+    """Rounds, so that what hardly changed is told as it was."""
+    return _stepped(value, _MEMORY_STEP)
+
+
 def pods_on(device: Device) -> set[tuple[str, str]]:
     """Names the pods on a device or on its parts, by namespace and name."""
     everyone = (*device.pods, *(pod for part in device.mig for pod in part.pods))
@@ -108,6 +134,10 @@ def _is(told: DevicePod, metadata: Manifest) -> bool:
     """A namesake that was there before is another pod, where the node has seen the difference."""
     named = (told.namespace, told.name) == (metadata.get("namespace", ""), metadata["name"])
     return named and told.uid in {"", metadata.get("uid", "")}
+
+
+def _stepped(value: int | None, step: int) -> int | None:
+    return None if value is None else round(value / step) * step
 
 
 def _sum(values: Iterable[int | None]) -> int | None:

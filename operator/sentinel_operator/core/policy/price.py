@@ -7,29 +7,31 @@ from decimal import Decimal
 from typing import Any
 
 from sentinel_operator.api.fields import quantity
-from sentinel_operator.api.sentinelconfig import PriceTable, Rate
+from sentinel_operator.api.sentinelconfig import Prices, Rate
 from sentinel_operator.core.policy.facts import Requests
 
 GPU_RESOURCES = ("nvidia.com/gpu",)
 _GIB = Decimal(1024**3)
 
 
-def cost_per_hour(requests: Requests, node_labels: Mapping[str, str], table: PriceTable) -> Decimal | None:
-    """Gives what a pod costs on a node with the labels; None where the table has no rate for it."""
-    rate = _rate(node_labels, table)
-    if rate is None:
+def cost_per_hour(requests: Requests, node_labels: Mapping[str, str], prices: Prices | None) -> Decimal | None:
+    """Gives what a pod costs on a node with the labels; None where that is not known."""
+    if prices is None:
+        return None
+    rate = _rate(node_labels, prices)
+    if requests.gpus and rate.gpu_hour is None:
         return None
     parts = (
-        (requests.cpu_cores, rate.cpu_core),
-        (requests.memory_gi, rate.memory_gi),
-        (requests.gpus, rate.gpu),
+        (requests.cpu_cores, rate.cpu_hour),
+        (requests.memory_gi, rate.memory_gib_hour),
+        (requests.gpus, rate.gpu_hour or 0.0),
     )
-    return sum((amount * quantity(price) for amount, price in parts), Decimal(0))
+    return sum((amount * Decimal(str(price)) for amount, price in parts), Decimal(0))
 
 
-def requests_of(pod_spec: Mapping[str, Any], table: PriceTable) -> Requests:
+def requests_of(pod_spec: Mapping[str, Any], prices: Prices | None) -> Requests:
     """Gives what a pod asks for: its containers together, or one init container where that asks for more."""
-    gpus = tuple(table.gpu_resources or GPU_RESOURCES)
+    gpus = tuple((prices.gpu_resources if prices is not None else None) or GPU_RESOURCES)
     running = [_of(each, gpus) for each in pod_spec.get("containers") or ()]
     running += [_of(each, gpus) for each in pod_spec.get("initContainers") or () if each.get("restartPolicy")]
     starting = [_of(each, gpus) for each in pod_spec.get("initContainers") or () if not each.get("restartPolicy")]
@@ -50,7 +52,7 @@ def _of(container: Mapping[str, Any], gpus: tuple[str, ...]) -> Requests:
     )
 
 
-def _rate(labels: Mapping[str, str], table: PriceTable) -> Rate | None:
+def _rate(labels: Mapping[str, str], prices: Prices) -> Rate | Prices:
     return next(
-        (each for each in table.rates or () if (each.node_selector or {}).items() <= dict(labels).items()), None
+        (each for each in prices.rates or () if (each.node_selector or {}).items() <= dict(labels).items()), prices
     )

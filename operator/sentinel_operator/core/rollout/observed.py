@@ -161,6 +161,8 @@ class Observed:
     autoscaler: str = ""
     """The revision whose Deployment an existing autoscaler scales."""
     min_available: int = 0
+    extra: int = 0
+    """Pods beyond the wanted ones while nothing is delivered: in place of one that answers and has to leave."""
     analysis: AnalysisView | None = None
     gate: GateView | None = None
     budget: Budget = Budget()

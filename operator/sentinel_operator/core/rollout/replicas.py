@@ -32,7 +32,8 @@ def delivering_replicas(observed: Observed, demanded: Posture, routes: Routes, *
 
 
 def resting_replicas(observed: Observed, routes: Routes) -> Mapping[str, int]:
-    """Gives the replicas of every revision while none is delivered: stable has what is wanted, others go."""
+    """Gives the replicas of every revision while none is delivered: stable has what is wanted, and what
+    takes the place of a pod that must leave; others go."""
     base = observed.state.base
     if not base:
         return _unclaimed(observed)
@@ -40,7 +41,7 @@ def resting_replicas(observed: Observed, routes: Routes) -> Mapping[str, int]:
         return {view.id: 0 for view in (observed.base, *observed.revisions.values())}
     if observed.state.rolled and routes.key != Routes.only(base).key:
         return _guarded(observed, rolling_replicas(observed, new=base))
-    return _guarded(observed, {base: observed.count} | _leftovers(observed, routes))
+    return _guarded(observed, {base: observed.count + observed.extra} | _leftovers(observed, routes))
 
 
 def _unclaimed(observed: Observed) -> Mapping[str, int]:

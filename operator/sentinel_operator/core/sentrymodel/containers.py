@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from sentinel_operator.api.active import FOLLOW_PORT
-from sentinel_operator.api.pod import Resources
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.api.serving import GRPC_PORT, HTTP_PORT, METRICS_PORT
 from sentinel_operator.core.plan import Manifest
-from sentinel_operator.core.sentrymodel.config import SOURCE_DIR
-from sentinel_operator.core.sentrymodel.volumes import FETCH, FOLLOW, SERVER, SOURCE, Mounted
+from sentinel_operator.core.pods import bring
+from sentinel_operator.core.pods.containers import container, credentials, environment, merged, resources
+from sentinel_operator.core.pods.volumes import Mounted
+from sentinel_operator.core.sentrymodel.config import PLACE
+from sentinel_operator.core.sentrymodel.volumes import FETCH, FOLLOW, SERVER
 
-SERVER_REQUESTS: Mapping[str, str] = {"cpu": "250m", "memory": "256Mi"}
-SERVER_MEMORY_LIMIT = "1Gi"
-_FETCH_RESOURCES: Manifest = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 _FOLLOW_RESOURCES: Manifest = {"requests": {"cpu": "20m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}}
-_CREDENTIALS = (("AWS_ACCESS_KEY_ID", False), ("AWS_SECRET_ACCESS_KEY", False), ("AWS_SESSION_TOKEN", True))
-_COPY = 'cp -RLf "$1" "$2" && if [ -e "$1.sig" ]; then cp -Lf "$1.sig" "$2"; fi'
-"""A single file's signature lies beside it."""
 _STARTUP_SECONDS = 600
 
 
@@ -29,11 +22,10 @@ def fetch_container(
 ) -> Manifest:
     """Gives the container that brings the artifact, with the storage's credentials. `follows` is the ConfigMap that
     says which revision, where running pods are told."""
-    return {
-        **_container(FETCH, config.images.fetch, mounted, env=_merged(_credentials(spec), _env(spec))),
-        **({"args": ["follow", "--once", "--config-map", follows]} if follows else {}),
-        "resources": _FETCH_RESOURCES,
-    }
+    args = ["follow", "--once", "--config-map", follows] if follows else []
+    return bring.fetch_container(
+        spec.model, PLACE, mounted, image=config.images.fetch, env=environment(spec.pod), args=args
+    )
 
 
 def follow_container(
@@ -43,8 +35,9 @@ def follow_container(
 
     It has no readiness probe: a pod that serves goes on to do so while the API server is away.
     """
+    env = merged(credentials(spec.model.source.object_store), environment(spec.pod))
     return {
-        **_container(FOLLOW, config.images.fetch, mounted, env=_merged(_credentials(spec), _env(spec))),
+        **container(FOLLOW, config.images.fetch, mounted, env=env, sees_as=FETCH),
         "args": ["follow", "--config-map", follows],
         "resources": _FOLLOW_RESOURCES,
         "ports": [{"name": "follow", "containerPort": FOLLOW_PORT, "protocol": "TCP"}],
@@ -59,14 +52,7 @@ def follow_container(
 
 def source_container(spec: SentryModelSpec, mounted: tuple[Mounted, ...]) -> Manifest | None:
     """Gives the container that copies a baked-in artifact out of its image, where there is one."""
-    image = spec.model.source.image
-    if image is None:
-        return None
-    return {
-        **_container(SOURCE, image.reference, mounted),
-        "command": ["sh", "-c", _COPY, "sh", image.path.rstrip("/"), f"{SOURCE_DIR}/"],
-        "resources": _FETCH_RESOURCES,
-    }
+    return bring.source_container(spec.model, PLACE, mounted)
 
 
 def server_container(
@@ -74,7 +60,7 @@ def server_container(
 ) -> Manifest:
     """Gives the container that serves; ready only when its model is."""
     return {
-        **_container(SERVER, spec.runtime.image or config.images.model_server, mounted, env=_env(spec)),
+        **container(SERVER, spec.runtime.image or config.images.model_server, mounted, env=environment(spec.pod)),
         **({"args": ["--follow"]} if follows else {}),
         "resources": server_resources(spec),
         "ports": [
@@ -90,34 +76,8 @@ def server_container(
 
 def server_resources(spec: SentryModelSpec) -> Manifest:
     """Gives what the server asks for: the user's figures, and defaults for what they leave open."""
-    given = spec.pod.resources or Resources()
-    requests, limits = _strings(given.requests), _strings(given.limits)
-    if "memory" not in requests and "memory" not in limits:
-        limits["memory"] = SERVER_MEMORY_LIMIT
-        requests["memory"] = SERVER_REQUESTS["memory"]
-    if "cpu" not in requests and "cpu" not in limits:
-        requests["cpu"] = SERVER_REQUESTS["cpu"]
-    if spec.runtime.gpu is not None:
-        limits[spec.runtime.gpu.resource_name] = str(spec.runtime.gpu.count)
-    return {key: value for key, value in (("requests", requests), ("limits", limits)) if value}
-
-
-def _container(name: str, image: str, mounted: tuple[Mounted, ...], *, env: Sequence[Manifest] = ()) -> Manifest:
-    mounts = [mount for each in mounted if (mount := each.mount(name)) is not None]
-    return {
-        "name": name,
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "volumeMounts": mounts,
-        **({"env": list(env)} if env else {}),
-        # Where a container leaves no message of its own, its last lines tell why it ended.
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-    }
+    gpu = spec.runtime.gpu
+    return resources(spec.pod, gpu={gpu.resource_name: str(gpu.count)} if gpu is not None else None)
 
 
 def _probe(spec: SentryModelSpec, path: str, **timing: int) -> Manifest:
@@ -126,35 +86,3 @@ def _probe(spec: SentryModelSpec, path: str, **timing: int) -> Manifest:
         "httpGet": {"path": f"/v2/health/{path}", "port": "http", "scheme": "HTTPS" if secure else "HTTP"},
         **timing,
     }
-
-
-def _credentials(spec: SentryModelSpec) -> list[Manifest]:
-    store = spec.model.source.object_store
-    if store is None or store.credentials_secret_ref is None:
-        return []
-    secret = store.credentials_secret_ref.name
-    return [
-        {
-            "name": name,
-            "valueFrom": {"secretKeyRef": {"name": secret, "key": name, **({"optional": True} if optional else {})}},
-        }
-        for name, optional in _CREDENTIALS
-    ]
-
-
-def _env(spec: SentryModelSpec) -> list[Manifest]:
-    return [
-        {"name": each.name, "valueFrom": each.value_from}
-        if each.value_from is not None
-        else {"name": each.name, "value": each.value}
-        for each in spec.pod.env or ()
-    ]
-
-
-def _merged(ours: list[Manifest], theirs: list[Manifest]) -> list[Manifest]:
-    names = {each["name"] for each in ours}
-    return [*ours, *(each for each in theirs if each["name"] not in names)]
-
-
-def _strings(quantities: Mapping[str, Any] | None) -> dict[str, str]:
-    return {key: str(value) for key, value in (quantities or {}).items()}

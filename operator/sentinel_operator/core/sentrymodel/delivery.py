@@ -15,6 +15,7 @@ from sentinel_operator.core.rollout.observed import RevisionView
 from sentinel_operator.core.rollout.progress import run_key
 from sentinel_operator.core.sentrymodel.faults import Fault
 from sentinel_operator.core.sentrymodel.memory import remembered_records, remembered_state
+from sentinel_operator.core.sentrymodel.moving import spare_pods
 from sentinel_operator.core.sentrymodel.observe import DeploymentView, Observed
 from sentinel_operator.core.sentrymodel.pods import worst_fault
 from sentinel_operator.core.sentrymodel.revision import Revision
@@ -25,6 +26,7 @@ _REJECTING = frozenset(
     for code in (
         ExitCode.DigestMismatch,
         ExitCode.SignatureInvalid,
+        ExitCode.ScanInvalid,
         ExitCode.SchemaMismatch,
         ExitCode.ModelUnreadable,
         ExitCode.ArtifactTooLarge,
@@ -55,7 +57,8 @@ def delivery_view(observed: Observed, spec: SentryModelSpec, target: Revision | 
     serving = recovered(view).state.base or view.target
     wanted = _wanted(observed, spec, serving=serving)
     gate = observed.outside.gates.get(run_key(view, state.step))
-    return replace(view, wanted=wanted, min_available=_min_available(spec, wanted), gate=gate)
+    view = replace(view, wanted=wanted, min_available=_min_available(spec, wanted), gate=gate)
+    return replace(view, extra=spare_pods(observed, spec, view))
 
 
 def _wanted(observed: Observed, spec: SentryModelSpec, *, serving: str) -> int:
@@ -81,7 +84,7 @@ def _min_available(spec: SentryModelSpec, wanted: int) -> int:
 def _revision(observed: Observed, spec: SentryModelSpec, view: DeploymentView) -> RevisionView:
     revision = view.revision
     routed = observed.owner.name if spec.routing.provider == "Service" else revision_name(observed.owner.name, revision)
-    asked = spec.model.digest is not None or spec.model.verify is not None
+    asked = any(part is not None for part in (spec.model.digest, spec.model.verify, spec.model.require_scan))
     pods = [pod for pod in observed.pods.get(revision, ()) if pod.ready]
     return RevisionView(
         id=revision,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
-from sentinel_operator.api.fields import seconds
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.gpu.preference import preferring_healthy_gpus
 from sentinel_operator.core.names import Owner, revision_name
 from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.pods.template import identity, placement, spread
 from sentinel_operator.core.sentrymodel.containers import (
     fetch_container,
     follow_container,
@@ -23,24 +22,23 @@ MODEL_DIGEST_ANNOTATION = "sentinel.dev/model-digest"
 CONFIG_DIGEST_ANNOTATION = "sentinel.dev/config-digest"
 PROCESS_DIGEST_ANNOTATION = "sentinel.dev/process-digest"
 """Of all that a running pod cannot change: revisions with the same one can be swapped in each other's pods."""
-_USER = 65532
-_POD_SECURITY: Manifest = {
-    "runAsNonRoot": True,
-    "runAsUser": _USER,
-    "runAsGroup": _USER,
-    "fsGroup": _USER,
-    "fsGroupChangePolicy": "OnRootMismatch",
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 
 
 def pod_template(
-    spec: SentryModelSpec, config: SentinelConfigSpec, *, owner: Owner, revision: str, follows: str = ""
+    spec: SentryModelSpec,
+    config: SentinelConfigSpec,
+    *,
+    owner: Owner,
+    revision: str,
+    follows: str = "",
+    choosy: bool = False,
 ) -> Manifest:
     """Gives everything that makes a pod what it is; with an empty revision, everything that the revision's name is
     the hash of. `follows` names the ConfigMap by which running pods are told what to serve; that they are is no part
-    of the name, so that a strategy which needs it can be chosen without a new revision."""
+    of the name, so that a strategy which needs it can be chosen without a new revision. Nor is a preference for nodes
+    whose GPUs are well (`choosy`): it makes no other pod."""
     pod = spec.pod
+    placed = placement(pod)
     return {
         "metadata": {
             "labels": owner.labels(COMPONENT, revision=revision, extra={**(spec.labels or {}), **(pod.labels or {})}),
@@ -48,13 +46,9 @@ def pod_template(
         },
         "spec": {
             **_containers(spec, config, config_map=revision_name(owner.name, revision), follows=follows),
-            "serviceAccountName": pod.service_account_name or owner.name,
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": pod.security_context if pod.security_context is not None else _POD_SECURITY,
-            "terminationGracePeriodSeconds": math.ceil(seconds(pod.termination_grace_period)),
-            "topologySpreadConstraints": _spread(spec, owner=owner, revision=revision),
-            **_placement(spec),
+            **identity(pod, account=owner.name),
+            "topologySpreadConstraints": spread(pod, selector=owner.revision_selector(revision)),
+            **(preferring_healthy_gpus(placed) if choosy and spec.runtime.gpu is not None else placed),
         },
     }
 
@@ -92,31 +86,3 @@ def _containers(spec: SentryModelSpec, config: SentinelConfigSpec, *, config_map
         ],
         "volumes": [each.volume for each in volumes],
     }
-
-
-def _spread(spec: SentryModelSpec, *, owner: Owner, revision: str) -> list[Manifest]:
-    """Spreads the pods of one revision over nodes, or as the user says; without a selector of theirs, these pods."""
-    selector = {"matchLabels": owner.revision_selector(revision)}
-    if spec.pod.topology_spread_constraints is not None:
-        return [{"labelSelector": selector, **each} for each in spec.pod.topology_spread_constraints]
-    return [
-        {
-            "maxSkew": 1,
-            "topologyKey": "kubernetes.io/hostname",
-            "whenUnsatisfiable": "ScheduleAnyway",
-            "labelSelector": selector,
-        }
-    ]
-
-
-def _placement(spec: SentryModelSpec) -> Manifest:
-    pod = spec.pod
-    optional = {
-        "nodeSelector": pod.node_selector,
-        "tolerations": pod.tolerations,
-        "affinity": pod.affinity,
-        "priorityClassName": pod.priority_class_name,
-        "runtimeClassName": pod.runtime_class_name,
-        "imagePullSecrets": [{"name": each.name} for each in pod.image_pull_secrets or ()],
-    }
-    return {key: value for key, value in optional.items() if value}

@@ -1,169 +1,47 @@
-"""Why a container does not do its work, as a reason, the field to look at, and whether waiting can help."""
+"""Why a container of a model's pod does not do its work."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
-from sentinel_operator.api.serving import ExitCode, Termination
+from sentinel_operator.api.serving import ExitCode
+from sentinel_operator.core.pods import brought, faults
+from sentinel_operator.core.pods.faults import REFERENCE_NOT_FOUND, Fault, FieldOf, Words, conclusion, quoted
+from sentinel_operator.core.sentrymodel.config import PLACE
 from sentinel_operator.core.sentrymodel.volumes import FETCH, SERVER, SOURCE
 
-REFERENCE_NOT_FOUND = "ReferenceNotFound"
+__all__ = ["REFERENCE_NOT_FOUND", "Fault", "FieldOf", "conclusion", "container_fault", "pod_fault", "quoted"]
+
 IMAGE_FIELDS: Mapping[str, str] = {
     FETCH: "SentinelConfig spec.images.fetch",
     SERVER: "spec.runtime.image",
     SOURCE: "spec.model.source.image.reference",
 }
-_PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable"})
-_UNMADE = frozenset({"CreateContainerConfigError", "CreateContainerError"})
-_STARTING = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff", ""})
-_FIELDS: Mapping[ExitCode, str] = {
-    ExitCode.DigestMismatch: "spec.model.digest",
-    ExitCode.SignatureInvalid: "spec.model.verify",
-    ExitCode.AccessDenied: "spec.model.source",
-    ExitCode.NotFound: "spec.model.source",
-    ExitCode.StorageUnreachable: "spec.model.source",
-    ExitCode.ArtifactTooLarge: "spec.model.maxBytes",
-    ExitCode.SchemaMismatch: "spec.schema",
-    ExitCode.ModelUnreadable: "spec.model.source",
-}
-_MAY_PASS = frozenset({ExitCode.StorageUnreachable, ExitCode.NoSpace})
-_MISSING = (
-    re.compile(r'(?P<kind>secret|configmap) "(?P<name>[^"]+)" not found', re.IGNORECASE),
-    re.compile(r"couldn't find key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) [^/\s]*/(?P<name>\S+)"),
-)
-_TRACEBACK = "Traceback (most recent call last)"
-_QUOTE_LIMIT = 512
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Fault:
-    """What keeps a pod from serving. `terminal`: only the user can help, and nothing happens until they do."""
-
-    reason: str
-    message: str
-    terminal: bool = False
-
-    @property
-    def rank(self) -> tuple[bool, str, str]:
-        """Orders faults so that the one which a person has to see comes first, whatever pod shows it."""
-        return (not self.terminal, self.reason, self.message)
-
-
-FieldOf = Callable[[str], str]
-"""Gives the field of the spec that names a Secret or ConfigMap, or an empty string."""
 
 
 def pod_fault(pod: Mapping[str, Any], *, field_of: FieldOf) -> Fault | None:
     """Gives the first thing that keeps a pod from becoming ready; None while it is merely starting."""
-    status = pod.get("status") or {}
-    return _unscheduled(status) or next(_container_faults(status, field_of), None)
-
-
-def _unscheduled(status: Mapping[str, Any]) -> Fault | None:
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return Fault(str(condition.get("reason") or "Unschedulable"), quoted(condition.get("message")))
-    return None
-
-
-def _container_faults(status: Mapping[str, Any], field_of: FieldOf) -> Iterator[Fault]:
-    containers = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
-    for container in containers:
-        fault = container_fault(container, field_of=field_of)
-        if fault is not None:
-            yield fault
+    return faults.pod_fault(pod, _words(field_of))
 
 
 def container_fault(container: Mapping[str, Any], *, field_of: FieldOf) -> Fault | None:
-    """Reads one container status. What ended a container counts until it runs well: between two attempts, and while
-    the next one runs, the reason stays the same."""
-    name, state = str(container.get("name", "")), container.get("state") or {}
-    if container.get("ready") or (state.get("terminated") or {}).get("exitCode") == 0:
-        return None
-    waiting = state.get("waiting")
-    if waiting is not None and waiting.get("reason", "") not in _STARTING:
-        return _waiting_fault(name, waiting, image=str(container.get("image", "")), field_of=field_of)
-    ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated")
-    return _ended_fault(name, ended) if ended and ended.get("exitCode") != 0 else None
+    """Reads one container status."""
+    return faults.container_fault(container, _words(field_of))
 
 
-def _waiting_fault(name: str, waiting: Mapping[str, Any], *, image: str, field_of: FieldOf) -> Fault:
-    reason, message = str(waiting["reason"]), str(waiting.get("message") or "")
-    field = IMAGE_FIELDS.get(name, "")
-    if reason in _PULL:
-        # The kubelet's own words change at each attempt; `kubectl describe pod` has them.
-        return Fault("ImagePullBackOff", _at(field, f"image {image} cannot be pulled"))
-    if reason == "InvalidImageName":
-        return Fault(reason, _at(field, f"{image!r} is not the name of an image"), terminal=True)
-    if reason in _UNMADE:
-        return _missing_reference(message, field_of) or Fault(reason, quoted(message))
-    return Fault(reason, quoted(f"container {name}: {message}"))
-
-
-def _missing_reference(message: str, field_of: FieldOf) -> Fault | None:
-    for pattern in _MISSING:
-        match = pattern.search(message)
-        if match is None:
-            continue
-        kind = {"secret": "Secret", "configmap": "ConfigMap"}[match["kind"].lower()]
-        key = match.groupdict().get("key")
-        lacks = f"{kind} {match['name']} has no key {key}" if key else f"{kind} {match['name']} does not exist"
-        return Fault(REFERENCE_NOT_FOUND, _at(field_of(match["name"]), lacks))
-    return None
+def _words(field_of: FieldOf) -> Words:
+    return Words(ended=_ended_fault, field_of=field_of, images=IMAGE_FIELDS)
 
 
 def _ended_fault(name: str, ended: Mapping[str, Any]) -> Fault:
     code, message = int(ended.get("exitCode", 0)), str(ended.get("message") or "")
-    if ended.get("reason") == "OOMKilled":
-        limit = "spec.pod.resources.limits.memory" if name == SERVER else ""
-        return Fault("OOMKilled", _at(limit, f"container {name} needed more memory than its limit"))
+    limit = "spec.pod.resources.limits.memory" if name == SERVER else ""
+    killed = faults.out_of_memory(name, ended, limit=limit)
+    if killed is not None:
+        return killed
     if name == SOURCE:
-        return _not_copied(code, message)
+        return brought.not_copied(code, message, PLACE)
     if code in set(ExitCode) and name in {FETCH, SERVER}:
-        return _told(ExitCode(code), message)
-    said = f": {quoted(conclusion(message))}" if message.strip() else ""
-    return Fault("CrashLoopBackOff", f"container {name} ended with exit code {code}{said}")
-
-
-def _told(code: ExitCode, message: str) -> Fault:
-    """Takes a container's own word; the exit code is what counts, the message may be anything."""
-    try:
-        told = Termination.model_validate_json(message)
-    except ValidationError:
-        told = Termination(message=conclusion(message))
-    text = _at(told.field or _FIELDS.get(code, ""), quoted(told.message) or code.name)
-    return Fault(code.name, text, terminal=code not in _MAY_PASS)
-
-
-def _not_copied(code: int, message: str) -> Fault:
-    said = quoted(message) or f"the copy ended with exit code {code}"
-    return Fault(ExitCode.NotFound.name, _at("spec.model.source.image.path", said), terminal=code == 1)
-
-
-def _at(field: str, message: str) -> str:
-    return f"{field}: {message}" if field and not message.startswith(f"{field}:") else message
-
-
-def conclusion(log: str) -> str:
-    """Gives what the end of a log comes to: of a Python traceback the exception with its message, else the last line.
-
-    The kubelet hands over the end of the log where a container left no word of its own.
-    """
-    lines = log.rstrip().splitlines()
-    traceback = max((number for number, line in enumerate(lines) if line.startswith(_TRACEBACK)), default=None)
-    if traceback is not None:
-        for number in range(traceback + 1, len(lines)):
-            if lines[number] and not lines[number][0].isspace():
-                return "\n".join(lines[number:])
-    return lines[-1].strip() if lines else ""
-
-
-def quoted(message: object) -> str:
-    """Gives a message of somebody else's on one line and within bounds."""
-    text = " ".join(str(message or "").split())
-    return text if len(text) <= _QUOTE_LIMIT else f"{text[: _QUOTE_LIMIT - 1]}…"
+        return brought.told(ExitCode(code), message, PLACE)
+    return faults.crashed(name, ended)

@@ -1,26 +1,20 @@
-"""The GPUs that a model's pods are on: what the status tells of them, and which pods must leave theirs."""
+"""The GPUs that a model's pods are on: what the status and the events tell of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable
 
 from sentinel_operator.api.sentrymodel import GpuStatus, SentryModelSpec
 from sentinel_operator.core.analysis.health import Health, gpu_health
-from sentinel_operator.core.conditions import Finding, parse_time
-from sentinel_operator.core.gpu.join import STALE, PodGpu
-from sentinel_operator.core.plan import Event, Evict, ObjectRef
-from sentinel_operator.core.sentrymodel.observe import Observed, PodView
+from sentinel_operator.core.conditions import Finding
+from sentinel_operator.core.gpu.join import PodGpu, stepped_bytes, stepped_percent
+from sentinel_operator.core.plan import Event
+from sentinel_operator.core.sentrymodel.moving import Moves
+from sentinel_operator.core.sentrymodel.observe import Observed
 
 GPU_HEALTHY = "GPUHealthy"
 GPU_FAILED = "GPUFailed"
 MOST_TOLD = 64
-SETTLING = timedelta(seconds=30)
-"""A pod that is younger is left alone: one that comes back to the same broken GPU is not moved without end."""
-EVICT_AGAIN_SECONDS = 5.0
-"""What a budget forbids now, it may allow when another pod is ready."""
-_MEMORY_STEP = 256 * 1024**2
-_BUSY_STEP = 10
 
 
 def gpu_status(found: Iterable[PodGpu]) -> list[GpuStatus] | None:
@@ -32,8 +26,8 @@ def gpu_status(found: Iterable[PodGpu]) -> list[GpuStatus] | None:
             pod=each.pod,
             health=each.health,
             reasons=list(each.reasons) or None,
-            utilization_percent=_stepped(each.utilization, _BUSY_STEP),
-            memory_used_bytes=_stepped(each.memory_used, _MEMORY_STEP),
+            utilization_percent=stepped_percent(each.utilization),
+            memory_used_bytes=stepped_bytes(each.memory_used),
             throttled=each.throttled,
             ecc_errors=each.ecc_errors,
             last_xid=each.xid,
@@ -68,58 +62,22 @@ def revision_gpu_health(observed: Observed, revision: str) -> Health:
     return gpu_health(each.health == "Healthy" for each in observed.gpus if each.pod in names and _is_known(each))
 
 
-def moves(observed: Observed, spec: SentryModelSpec) -> tuple[Evict, ...]:
-    """Gives the pods that have to leave a GPU that is not to be worked with. The API server evicts none of them
-    beyond the budget for disruptions: the others go on serving."""
-    if spec.disruption is not None and not spec.disruption.move_off_failed_gpus:
-        return ()
-    return tuple(
-        Evict(ObjectRef("v1", "Pod", observed.owner.namespace, pod.name, uid=pod.uid))
-        for pod, since in sorted(_struck(observed), key=lambda each: each[0].name)
-        if since <= observed.now
-    )
-
-
-def gpu_events(observed: Observed, leaving: tuple[Evict, ...]) -> tuple[Event, ...]:
+def gpu_events(observed: Observed, moved: Moves) -> tuple[Event, ...]:
     """Tells once of each GPU that has failed under a pod."""
     before = (observed.status.gpu or ()) if observed.status is not None else ()
     known = {(each.pod, each.uuid) for each in before if each.health == "Failed"}
-    names = {each.ref.name for each in leaving}
+    words = dict.fromkeys(moved.waiting, " and is moved once another one answers")
+    words |= {each.ref.name: " and is moved" for each in moved.leaving}
     return tuple(
         Event(
             "Warning",
             GPU_FAILED,
-            f"GPU {each.uuid} of node {each.node}: {each.trouble}; pod {each.pod} is on it"
-            + (" and is moved" if each.pod in names else ""),
+            f"GPU {each.uuid} of node {each.node}: {each.trouble}; pod {each.pod} is on it{words.get(each.pod, '')}",
         )
         for each in observed.gpus
         if each.health == "Failed" and (each.pod, each.uuid) not in known
     )
 
 
-def look_again(observed: Observed, leaving: tuple[Evict, ...]) -> float | None:
-    """Gives the seconds until what is known of a GPU is too old, if nothing newer comes, until a young pod may leave,
-    or until one that must is evicted again."""
-    if leaving:
-        return EVICT_AGAIN_SECONDS
-    moments = [each.observed_at + STALE for each in observed.gpus if each.observed_at is not None and _is_known(each)]
-    moments += [since for _, since in _struck(observed) if since > observed.now]
-    left = [(each - observed.now).total_seconds() for each in moments]
-    return min((max(1.0, each) for each in left), default=None)
-
-
-def _struck(observed: Observed) -> Iterator[tuple[PodView, datetime]]:
-    """Yields the pods on a GPU that has failed, each with the moment from which on it may be moved."""
-    failed = {each.pod_uid for each in observed.gpus if each.health == "Failed"}
-    for pod in (pod for pods in observed.pods.values() for pod in pods if pod.uid in failed):
-        created = parse_time(str(pod.raw["metadata"].get("creationTimestamp") or ""))
-        if created is not None:
-            yield pod, created + SETTLING
-
-
 def _is_known(each: PodGpu) -> bool:
     return each.health != "Unknown"
-
-
-def _stepped(value: int | None, step: int) -> int | None:
-    return None if value is None else round(value / step) * step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sentinel_operator.api.sentrymodel import SentryModelSpec, SentryModelStatus
 from sentinel_operator.api.serving import Termination, Verification
 from sentinel_operator.core.conditions import parse_time
 from sentinel_operator.core.gpu.join import PodGpu
+from sentinel_operator.core.gpu.preference import prefers_healthy_gpus
 from sentinel_operator.core.names import Owner, controller_uid
 from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Manifest, ObjectRef
@@ -68,6 +69,8 @@ class DeploymentView:
     process_digest: str = ""
     follows: bool = False
     """Its pods watch a ConfigMap that tells them what to serve."""
+    choosy: bool = False
+    """Its pods prefer nodes whose GPUs are well."""
     fault: Fault | None = None
     """Why its pods cannot even be created: a quota, an admission policy."""
 
@@ -96,6 +99,8 @@ class Observed:
     outside: Outside = NOTHING
     gpus: tuple[PodGpu, ...] = ()
     """Those that the pods are on, as far as their nodes tell."""
+    gpus_left: tuple[PodGpu, ...] = ()
+    """Those that pods are still on which are being deleted."""
     now: datetime
 
     def ready(self, revision: str) -> int:
@@ -152,6 +157,11 @@ def observe_pods(owner: Owner, pods: tuple[Manifest, ...], *, field_of: FieldOf)
     return {revision: tuple(views) for revision, views in found.items()}
 
 
+def ending_pods(owner: Owner, pods: tuple[Manifest, ...]) -> Iterator[Manifest]:
+    """Yields the pods of ours that are being deleted, and are not gone."""
+    return (pod for pod in pods if pod["metadata"].get("deletionTimestamp") and _kept(pod, owner))
+
+
 def snapshots(observed: Observed) -> dict[str, str]:
     """Gives the process digest of each revision whose configuration is kept."""
     found = {}
@@ -197,12 +207,17 @@ def _deployment(child: Manifest) -> DeploymentView:
         config_digest=annotations.get(CONFIG_DIGEST_ANNOTATION, ""),
         process_digest=annotations.get(PROCESS_DIGEST_ANNOTATION, ""),
         follows=any(each.get("name") == FOLLOW for each in _pod_containers(spec)),
+        choosy=prefers_healthy_gpus(_pod_spec(spec)),
         fault=_creation_fault(child),
     )
 
 
 def _pod_containers(spec: Manifest) -> list[Manifest]:
-    return ((spec.get("template") or {}).get("spec") or {}).get("containers") or []
+    return _pod_spec(spec).get("containers") or []
+
+
+def _pod_spec(spec: Manifest) -> Manifest:
+    return (spec.get("template") or {}).get("spec") or {}
 
 
 def _creation_fault(child: Manifest) -> Fault | None:

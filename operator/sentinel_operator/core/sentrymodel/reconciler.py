@@ -20,6 +20,7 @@ from sentinel_operator.core.sentrymodel.jobs import observe_jobs
 from sentinel_operator.core.sentrymodel.observe import (
     ENDPOINT_SLICE,
     Observed,
+    ending_pods,
     observe_children,
     observe_deployments,
     observe_pods,
@@ -101,6 +102,7 @@ class SentryModelReconciler:
             deployments=observe_deployments(own),
             pods=kept,
             gpus=pod_gpus((pod.raw for each in kept.values() for pod in each), outside.nodes, now=now),
+            gpus_left=pod_gpus(ending_pods(owner, pods), outside.nodes, now=now),
             data_plane=observe_data_plane(
                 owner,
                 own,

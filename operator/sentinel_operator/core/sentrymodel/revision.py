@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
@@ -56,9 +57,15 @@ class Revision:
 
 
 def desired_revision(
-    spec: SentryModelSpec, config: SentinelConfigSpec, *, owner: Owner, contents: Contents
+    spec: SentryModelSpec,
+    config: SentinelConfigSpec,
+    *,
+    owner: Owner,
+    contents: Contents,
+    indifferent: Collection[str] = (),
 ) -> Revision:
-    """Gives the revision that the spec asks for. Replicas, services and the like do not change its name."""
+    """Gives the revision that the spec asks for. Replicas, services and the like do not change its name. `indifferent`
+    are revisions whose Deployments were made without a preference for nodes: they stay without."""
     unnamed = config_data(spec, owner=owner, revision="", contents=contents)
     unnamed_template = pod_template(spec, config, owner=owner, revision="")
     revision = hash8({"template": unnamed_template, "data": unnamed})
@@ -91,6 +98,7 @@ def desired_revision(
                 owner=owner,
                 revision=revision,
                 follows=active_name(owner.name, revision) if is_followed(spec) else "",
+                choosy=revision not in indifferent,
             ),
         ),
     )

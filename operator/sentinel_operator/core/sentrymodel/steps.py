@@ -9,12 +9,14 @@ from sentinel_operator.api.sentrymodel import SentryModelSpec
 from sentinel_operator.core.analysis.subject import Subject, Target
 from sentinel_operator.core.names import ROUTING_MANAGER, revision_name
 from sentinel_operator.core.plan import WORKLOAD_MANAGER, Apply, Delete, Failure, Manifest, ObjectRef, Plan, Scale
+from sentinel_operator.core.podreport import Watching, swaps_of
 from sentinel_operator.core.sentrymodel.assess import Assessment, assess
 from sentinel_operator.core.sentrymodel.desired import desired_children
 from sentinel_operator.core.sentrymodel.gates import asking
-from sentinel_operator.core.sentrymodel.gpus import gpu_events, look_again, moves
+from sentinel_operator.core.sentrymodel.gpus import gpu_events
 from sentinel_operator.core.sentrymodel.history import expired_objects
 from sentinel_operator.core.sentrymodel.jobs import JobView, expired_jobs
+from sentinel_operator.core.sentrymodel.moving import moves
 from sentinel_operator.core.sentrymodel.observe import Observed
 from sentinel_operator.core.sentrymodel.revision import Revision, desired_revision
 from sentinel_operator.core.sentrymodel.status import as_manifest, desired_status, undecided_status
@@ -54,21 +56,21 @@ def plan_for(observed: Observed) -> Plan:
     judged = assessment.judgement
     jobs, current = (judged.jobs, judged.current) if judged is not None else ((), ())
     spent = expired_jobs(observed.jobs, current=current)
-    leaving = moves(observed, observed.spec)
+    moved = moves(observed, observed.spec, assessment.view)
     delete = (*_unwanted(observed, children), *expired_objects(observed, assessment), *spent)
     return Plan(
         apply=_applied((*children, *jobs), observed, busy=bool(scaled or delete)),
         scale=_scale(observed, scaled),
         delete=delete,
-        evict=leaving,
+        evict=moved.leaving,
         status=told.status,
-        events=(*told.events, *gpu_events(observed, leaving)),
+        events=(*told.events, *gpu_events(observed, moved)),
         watch=_watched(observed, assessment),
         measure=judged.measuring if judged is not None else None,
         ask=asking(observed, assessment),
         requeue_after=_soonest(
             assessment.look_again if assessment.target is not None else REFERENCE_RETRY_SECONDS,
-            look_again(observed, leaving),
+            moved.look_again,
         ),
         wants_slot=assessment.decision.wants_slot,
         wants_room=_unsure_of_room(assessment),
@@ -110,7 +112,10 @@ def target_revision(observed: Observed, spec: SentryModelSpec) -> Revision | Non
     """Gives the revision that the spec asks for, or None while something that it refers to is not there."""
     if observed.contents.missing:
         return None
-    return desired_revision(spec, observed.config, owner=observed.owner, contents=observed.contents)
+    indifferent = {view.revision for view in observed.deployments.values() if not view.choosy}
+    return desired_revision(
+        spec, observed.config, owner=observed.owner, contents=observed.contents, indifferent=indifferent
+    )
 
 
 def _assess(observed: Observed, spec: SentryModelSpec) -> Assessment:
@@ -142,20 +147,23 @@ def _told(
     return Plan(status=as_manifest(status), events=events(observed.status, status, made))
 
 
-def _watched(observed: Observed, assessment: Assessment) -> Subject | None:
+def _watched(observed: Observed, assessment: Assessment) -> Watching | None:
     """While a revision is swapped in, the pods say how far they are; nothing else would tell."""
     state, swap = assessment.decision.state, assessment.decision.swap
     if swap is None or state.strategy != "HotSwap":
         return None
     pods = [pod for pod in observed.pods.get(swap.host, ()) if pod.ready and pod.address]
     owner = observed.owner
-    return Subject(
-        uid=owner.uid,
-        namespace=owner.namespace,
-        name=owner.name,
-        canary=swap.host,
-        stable="",
-        targets=tuple(Target(uid=each.uid, name=each.name, revision=swap.host, address=each.address) for each in pods),
+    targets = [Target(uid=each.uid, name=each.name, revision=swap.host, address=each.address) for each in pods]
+    return swaps_of(
+        Subject(
+            uid=owner.uid,
+            namespace=owner.namespace,
+            name=owner.name,
+            canary=swap.host,
+            stable="",
+            targets=tuple(targets),
+        )
     )
 
 

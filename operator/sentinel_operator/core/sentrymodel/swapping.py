@@ -41,8 +41,8 @@ def _loadable(observed: Observed, base: str) -> frozenset[str]:
 
 def swap_reports(observed: Observed, host: str) -> list[SwapReport]:
     """Gives what the ready pods of a Deployment have said."""
-    found = (observed.outside.swaps.get(pod.uid) for pod in observed.pods.get(host, ()) if pod.ready)
-    return [each for each in found if each is not None]
+    found = (observed.outside.reports.get(pod.uid) for pod in observed.pods.get(host, ()) if pod.ready)
+    return [each for each in found if isinstance(each, SwapReport)]
 
 
 def _obstacle(observed: Observed, base: str, target: Revision | None) -> str:
@@ -75,8 +75,10 @@ def _seen(observed: Observed, *, base: str, candidate: str) -> SwapView:
 
 def _current(observed: Observed, pod: PodView, told: ActiveConfig | None) -> SwapReport | None:
     """What a pod said before it has read the last instruction is about another one."""
-    report = observed.outside.swaps.get(pod.uid)
-    return report if report is not None and told is not None and report.serial == told.serial else None
+    report = observed.outside.reports.get(pod.uid)
+    if not isinstance(report, SwapReport) or told is None:
+        return None
+    return report if report.serial == told.serial else None
 
 
 def _refuses(held: Held) -> bool:

@@ -12,7 +12,7 @@ from sentinel_operator.core.sentrymodel.swapping import swap_reports
 MODEL_VERIFIED = "ModelVerified"
 ARTIFACT_FROM_CACHE = "ArtifactFromCache"
 _BAD = frozenset({"Failed", "Rejected"})
-_DISPROOFS = frozenset({ExitCode.DigestMismatch.name, ExitCode.SignatureInvalid.name})
+_DISPROOFS = frozenset({ExitCode.DigestMismatch.name, ExitCode.SignatureInvalid.name, ExitCode.ScanInvalid.name})
 
 
 def verified(observed: Observed, assessment: Assessment, revision: str) -> Verification | None:

@@ -1,4 +1,4 @@
-"""Asks pods again and again what they hold, while a revision is swapped in, and hands it to the next pass."""
+"""Asks pods again and again what they have to say, and hands it to the next pass."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 
 from sentinel_operator.core.analysis.subject import Subject, Target
-from sentinel_operator.core.swapreport import SwapReport, read_report
+from sentinel_operator.core.podreport import PodReport, Watching
 from sentinel_operator.engine.measure.fault import CannotMeasure
 from sentinel_operator.engine.measure.fetch import Fetch, anywhere
 
@@ -16,7 +16,6 @@ logger = logging.getLogger(__name__)
 
 MOST = 256
 """Objects that are asked at once; further ones wait until another is done."""
-_EVERY = 1.0
 _CONCURRENT = 32
 _TIMEOUT = 3.0
 _LIMIT = 1024 * 1024
@@ -29,17 +28,18 @@ class PodReports:
         self._changed, self._rng = changed, rng or random.Random()  # noqa: S311 - spreads requests
         self._fetch = Fetch(allowed=anywhere)
         self._free = asyncio.Semaphore(_CONCURRENT)
-        self._subjects: dict[str, Subject] = {}
+        self._wanted: dict[str, Watching] = {}
         self._loops: dict[str, asyncio.Task[None]] = {}
-        self._reports: dict[str, Mapping[str, SwapReport]] = {}
+        self._reports: dict[str, Mapping[str, PodReport]] = {}
 
-    def want(self, subject: Subject) -> None:
+    def want(self, watching: Watching) -> None:
         """Asks these pods from now on; with a change of pods it is simply called again."""
-        self._subjects[subject.uid] = subject
+        subject = watching.subject
+        self._wanted[subject.uid] = watching
         if subject.uid not in self._loops and len(self._loops) < MOST:
             self._loops[subject.uid] = asyncio.create_task(self._run(subject.uid), name=f"reports {subject.name}")
 
-    def reports(self, uid: str) -> Mapping[str, SwapReport]:
+    def reports(self, uid: str) -> Mapping[str, PodReport]:
         """Gives the newest report of each pod by its uid; one that did not answer the last time has none."""
         return self._reports.get(uid, {})
 
@@ -48,7 +48,7 @@ class PodReports:
         loop = self._loops.pop(uid, None)
         if loop is not None:
             loop.cancel()
-        self._subjects.pop(uid, None)
+        self._wanted.pop(uid, None)
         self._reports.pop(uid, None)
 
     async def close(self) -> None:
@@ -62,26 +62,28 @@ class PodReports:
 
     async def _run(self, uid: str) -> None:
         while True:
-            subject = self._subjects[uid]
+            watching = self._wanted[uid]
+            subject = watching.subject
             try:
-                found = await self._look(subject)
+                found = await self._look(watching)
             except Exception:
                 logger.exception("asking the pods of %s/%s", subject.namespace, subject.name)
                 found = {}
             if found != self._reports.get(uid, {}):
                 self._reports[uid] = found
                 self._changed(subject)
-            await asyncio.sleep(_EVERY * self._rng.uniform(0.8, 1.2))
+            await asyncio.sleep(watching.every * self._rng.uniform(0.8, 1.2))
 
-    async def _look(self, subject: Subject) -> dict[str, SwapReport]:
-        answers = await asyncio.gather(*(self._ask(target) for target in subject.targets))
-        pairs = zip(subject.targets, answers, strict=True)
+    async def _look(self, watching: Watching) -> dict[str, PodReport]:
+        targets = watching.subject.targets
+        answers = await asyncio.gather(*(self._ask(target, watching) for target in targets))
+        pairs = zip(targets, answers, strict=True)
         return {target.uid: report for target, report in pairs if report is not None}
 
-    async def _ask(self, target: Target) -> SwapReport | None:
+    async def _ask(self, target: Target, watching: Watching) -> PodReport | None:
         async with self._free:
             try:
-                body = await self._fetch.get(target.url, timeout=_TIMEOUT, limit=_LIMIT)
-                return read_report(body.decode())
+                body = await self._fetch.get(target.at(watching.path), timeout=_TIMEOUT, limit=_LIMIT)
+                return watching.read(body.decode())
             except (CannotMeasure, ValueError):
                 return None

@@ -19,6 +19,8 @@ REFUSALS = {
     ExitCode.ArtifactTooLarge: ("spec.model.maxBytes", True),
     ExitCode.InvalidConfig: ("", True),
     ExitCode.NoSpace: ("", False),
+    ExitCode.ScanMissing: ("spec.model.requireScan", False),
+    ExitCode.ScanInvalid: ("spec.model.requireScan", True),
     ExitCode.SchemaMismatch: ("spec.schema", True),
     ExitCode.ModelUnreadable: ("spec.model.source", True),
 }

@@ -39,12 +39,12 @@ def pods_follow(world: World, **held: Any) -> bool:
         states = {each.serving.revision: Held(state="Ready", digest="sha256:swapped") for each in wanted.revisions}
         if wanted.candidate:
             states[wanted.candidate] = replace(states[wanted.candidate], **{"verdict": "Pass", "inputs": 100, **held})
-        before = world.outside.swaps.get(pod.builder.raw["metadata"]["uid"])
+        before = world.outside.reports.get(pod.builder.raw["metadata"]["uid"])
         refused = wanted.active in states and states[wanted.active].state != "Ready"
         active = before.active if refused and before else wanted.active
         found[pod.builder.raw["metadata"]["uid"]] = SwapReport(serial=wanted.serial, active=active, held=states)
-    news = found != world.outside.swaps
-    world.outside = Outside(swaps=found, spare=world.outside.spare)
+    news = found != world.outside.reports
+    world.outside = Outside(reports=found, spare=world.outside.spare)
     return news
 
 
@@ -165,7 +165,7 @@ def test_pods_that_have_not_read_the_last_instruction_prove_nothing():
     world.settle()
     second = world.status["rollout"]["candidate"]
     stale = SwapReport(serial=told(world, first).serial - 1, active=second, held={second: Held(state="Ready")})
-    world.outside = Outside(swaps={pod.builder.raw["metadata"]["uid"]: stale for pod in world.pods})
+    world.outside = Outside(reports={pod.builder.raw["metadata"]["uid"]: stale for pod in world.pods})
     world.settle()
     assert (world.status["rollout"]["step"], told(world, first).active) == (0, first)
 
@@ -242,7 +242,7 @@ def test_after_a_swap_a_canary_comes_beside_the_hosting_pods_and_takes_over_from
 @pytest.mark.parametrize(("spare", "strategy"), [(True, "Canary"), (False, "HotSwap"), (None, "Canary")])
 def test_auto_swaps_where_no_further_pod_would_find_room(spare: bool | None, strategy: str):
     world = settle(serving(swapping(1, strategy="Auto")))
-    world.outside = Outside(swaps=world.outside.swaps, spare=spare)
+    world.outside = Outside(reports=world.outside.reports, spare=spare)
     world.edit(swapping(2, strategy="Auto"))
     for _ in range(3):
         world.pass_once()

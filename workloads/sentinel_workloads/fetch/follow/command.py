@@ -13,12 +13,12 @@ from pathlib import Path
 from sentinel_operator.api.active import FOLLOW_PORT, SERVICE_ACCOUNT_DIR
 from sentinel_operator.api.serving import CONFIG_DIR, FETCH_FILE, MODEL_DIR, SERVING_FILE, ExitCode, Termination
 from sentinel_workloads.fetch import report
-from sentinel_workloads.fetch.failures import Failure
 from sentinel_workloads.fetch.follow.follower import Follower
 from sentinel_workloads.fetch.follow.home import Home
 from sentinel_workloads.fetch.follow.status import Status
 from sentinel_workloads.fetch.follow.wanted import own, wanted_of
 from sentinel_workloads.fetch.follow.watch import Target, WatchError, states, wait_after
+from sentinel_workloads.objectstore.failures import Failure
 
 log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 60.0

@@ -11,10 +11,10 @@ from sentinel_operator.api.active import ActiveConfig, Instruction, LocalRevisio
 from sentinel_operator.api.serving import ExitCode, Termination, Verification
 from sentinel_workloads.fetch import report
 from sentinel_workloads.fetch.config import check
-from sentinel_workloads.fetch.failures import Failure
 from sentinel_workloads.fetch.follow.home import Home
 from sentinel_workloads.fetch.follow.watch import wait_after
 from sentinel_workloads.fetch.run import fetch
+from sentinel_workloads.objectstore.failures import Failure
 
 log = logging.getLogger(__name__)
 MAY_PASS = frozenset({ExitCode.StorageUnreachable, ExitCode.NoSpace})

@@ -19,7 +19,15 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sentinel_operator.api.active import ACTIVE_FILE, FAILED, REVISIONS, Instruction, RevisionConfig
-from sentinel_operator.api.serving import ARTIFACT, CONFIG_DIR, Authority, FetchConfig, ServingConfig, Termination
+from sentinel_operator.api.serving import (
+    ARTIFACT,
+    CONFIG_DIR,
+    Authority,
+    FetchConfig,
+    ScanRequirement,
+    ServingConfig,
+    Termination,
+)
 from sentinel_workloads.fetch.handover import remove
 from sentinel_workloads.fetch.transfer import disk_failure
 
@@ -57,6 +65,7 @@ class Home:
             update={
                 "authorities": tuple(_moved(each, folder, given) for each in fetch.authorities),
                 "object_store": store.model_copy(update={"ca_file": _path(store.ca_file, folder, given)}),
+                "require_scan": _moved_scan(fetch.require_scan, folder, given),
             }
         )
 
@@ -110,6 +119,18 @@ def _moved(authority: Authority, folder: Path, given: frozenset[str]) -> Authori
         if (path := getattr(authority, field, None)) is not None:
             return authority.model_copy(update={field: _path(path, folder, given)})
     return authority
+
+
+def _moved_scan(required: ScanRequirement | None, folder: Path, given: frozenset[str]) -> ScanRequirement | None:
+    if required is None:
+        return None
+    store = required.object_store
+    return required.model_copy(
+        update={
+            "authorities": tuple(_moved(each, folder, given) for each in required.authorities),
+            "object_store": store.model_copy(update={"ca_file": _path(store.ca_file, folder, given)}),
+        }
+    )
 
 
 def _path(path: str, folder: Path, given: frozenset[str]) -> str:

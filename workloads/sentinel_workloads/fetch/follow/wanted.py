@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sentinel_operator.api.active import ACTIVE_FILE, ActiveConfig, RevisionConfig
 from sentinel_operator.api.serving import ExitCode, ServingConfig
 from sentinel_workloads.fetch.config import load_config
-from sentinel_workloads.fetch.failures import Failure
+from sentinel_workloads.objectstore.failures import Failure
 
 
 def wanted_of(config_map: dict[str, Any]) -> ActiveConfig:

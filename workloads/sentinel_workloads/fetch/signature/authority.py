@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +14,10 @@ from sentinel_operator.api.serving import (
     KeyAuthority,
     KeylessAuthority,
 )
-from sentinel_workloads.fetch.failures import Failure
+from sentinel_workloads.objectstore.failures import Failure
+from sentinel_workloads.signature.bundle import MAX_BUNDLE_BYTES, RejectedError, material_of
 
 FIELD = "spec.model.verify.authorities"
-MAX_BUNDLE_BYTES = 64 << 20
-
-
-class RejectedError(Exception):
-    """The bundle is not one that the authority accepts; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +65,11 @@ def _load(authority: Authority, field: str) -> Judge:
         raise Failure(ExitCode.InvalidConfig, field, message) from error
 
 
-def material_of(bundle: Path) -> str:
-    """Which verification material a sigstore bundle carries: publicKey, x509CertificateChain or certificate."""
-    try:
-        if bundle.stat().st_size > MAX_BUNDLE_BYTES:
-            raise RejectedError(f"the signature is larger than {MAX_BUNDLE_BYTES} bytes")
-        material = json.loads(bundle.read_bytes())["verificationMaterial"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RejectedError("the signature is not a sigstore bundle") from error
-    for kind in ("publicKey", "x509CertificateChain", "certificate"):
-        if isinstance(material, dict) and kind in material:
-            return kind
-    raise RejectedError("the signature carries neither a key nor a certificate")
+def material_in(bundle: Path) -> str:
+    """Which verification material the bundle in the file carries."""
+    if bundle.stat().st_size > MAX_BUNDLE_BYTES:
+        raise RejectedError(f"the signature is larger than {MAX_BUNDLE_BYTES} bytes")
+    return material_of(bundle.read_bytes())
 
 
 def verdict(judge: Judge, bundle: Path) -> Signed:

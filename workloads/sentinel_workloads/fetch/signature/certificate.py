@@ -10,8 +10,9 @@ from model_signing._signing.sign_certificate import Verifier
 from model_signing._signing.sign_sigstore_pb import Signature
 from OpenSSL.crypto import X509StoreContextError
 
-from sentinel_workloads.fetch.signature.authority import RejectedError, Signed, material_of
+from sentinel_workloads.fetch.signature.authority import Signed, material_in
 from sentinel_workloads.fetch.signature.statement import signed_files
+from sentinel_workloads.signature.bundle import RejectedError
 
 
 class CertificateJudge:
@@ -26,7 +27,7 @@ class CertificateJudge:
 
     def judge(self, bundle: Path) -> Signed:
         """The files that a certificate under the chain signed; the identity is the certificate's subject."""
-        if (material := material_of(bundle)) != "x509CertificateChain":
+        if (material := material_in(bundle)) != "x509CertificateChain":
             raise RejectedError(f"not signed with a certificate of an own CA ({material})")
         signature = Signature.read(bundle)
         try:

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from model_signing._signing.sign_ec_key import Verifier
 from model_signing._signing.sign_sigstore_pb import Signature
 
-from sentinel_workloads.fetch.signature.authority import RejectedError, Signed, material_of
+from sentinel_workloads.fetch.signature.authority import Signed, material_in
 from sentinel_workloads.fetch.signature.statement import signed_files
+from sentinel_workloads.signature.bundle import RejectedError
 
 
 class KeyJudge:
@@ -27,7 +28,7 @@ class KeyJudge:
 
     def judge(self, bundle: Path) -> Signed:
         """The files that the key signed."""
-        if (material := material_of(bundle)) != "publicKey":
+        if (material := material_in(bundle)) != "publicKey":
             raise RejectedError(f"signed with a certificate ({material}), not with a key")
         try:
             manifest = self._verifier.verify(Signature.read(bundle))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from model_signing.manifest import Manifest
 
-from sentinel_workloads.fetch.signature.authority import RejectedError
+from sentinel_workloads.signature.bundle import RejectedError
 
 SERIALIZATION = {"method": "files", "hash_type": "sha256"}
 

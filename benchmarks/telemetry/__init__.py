@@ -1,0 +1,1 @@
+"""What the operator pays for the telemetry of a thousand nodes, on the real API server."""

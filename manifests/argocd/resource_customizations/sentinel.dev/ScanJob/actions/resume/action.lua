@@ -1,0 +1,3 @@
+-- The scan goes on where it stopped.
+obj.spec.suspend = false
+return obj

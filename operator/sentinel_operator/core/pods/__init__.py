@@ -1,0 +1,1 @@
+"""What the pods of every kind have in common: containers, volumes, artifacts that are brought, and what went wrong."""

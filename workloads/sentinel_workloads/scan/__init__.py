@@ -1,0 +1,1 @@
+"""A ScanJob's pods: plan, shards, report."""

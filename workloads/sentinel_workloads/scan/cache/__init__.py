@@ -1,0 +1,1 @@
+"""Judgements by content and detector, kept across jobs: what was judged once is not judged again."""

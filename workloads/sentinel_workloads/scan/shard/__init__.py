@@ -1,0 +1,1 @@
+"""One shard: its documents judged batch by batch, so that whoever comes after a killed pod goes on where it was."""
