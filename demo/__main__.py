@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from demo import client, install, objectstore, report
+from demo import client, install, objectstore, report, scanning
 from demo.delivery import deliver_two
 from demo.install import NAMESPACE
 from demo.models.build import build
@@ -60,6 +60,11 @@ def run(stages: Stages, *, provider: str) -> None:
         served = _serve(cluster, stages)
     with stages.stage("Real requests"):
         _ask(cluster, artifacts, stages)
+    with stages.stage("A corpus scanned, quarantined and attested; its report verified by two tools"):
+        scanned = scanning.scan_corpus(cluster, store=store, folder=cache("demo", "scanned"), say=stages.say)
+        stages.console.print(scanning.verdicts_table(scanned))
+        scanning.verify(scanned, corpus=cache("demo", "scanned", "corpus"), say=stages.say)
+        stages.say(f"its page: {scanned.folder / 'report' / 'report.html'}")
     with stages.stage("A tampered model, declared in place of the good one"):
         _tamper(cluster, store, artifacts, stages)
     with stages.stage("A good version and a bad one, delivered as canaries under real requests"):

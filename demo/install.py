@@ -30,7 +30,7 @@ class Store:
     reader: objectstore.Credentials
 
 
-NEEDED = ("operator", "fetch", "model-server", "seaweedfs")
+NEEDED = ("operator", "fetch", "model-server", "scan", "seaweedfs")
 """Images of the demo."""
 
 
@@ -45,7 +45,7 @@ def bring_images(cluster: AnyCluster, say: Say, *, names: Sequence[str] = ()) ->
 def install_operator(cluster: AnyCluster) -> None:
     """Applies CRDs and the operator, and waits until both replicas are ready."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(REPOSITORY / "crds"))
-    kinds = ("sentrymodels", "sentinelconfigs")
+    kinds = ("sentrymodels", "scanjobs", "sentinelconfigs")
     await_served(cluster.kubectl, *(f"/apis/sentinel.dev/v1alpha1/{kind}" for kind in kinds))
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(REPOSITORY / "manifests/overlays/dev"))
     roll_out(cluster, "deployment/sentinel-operator", namespace="sentinel-system")

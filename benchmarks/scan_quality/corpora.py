@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import sys
 import sysconfig
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,9 @@ def standard_library_documentation(most: int) -> list[str]:
     for name in sorted(sys.stdlib_module_names):
         if name.startswith("_") or name in {"antigravity", "this", "idlelib", "turtledemo", "tkinter", "turtle"}:
             continue
-        module = safeimport(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of modules that are going to be removed
+            module = safeimport(name)
         for thing in (module, *(vars(module).values() if module else ())):
             text = inspect.getdoc(thing) if inspect.ismodule(thing) or callable(thing) else None
             if text and len(text) > 80:

@@ -126,7 +126,7 @@ def test_every_document_has_a_verdict_though_the_scan_was_suspended(scanned: Raw
     assert (status["progress"]["scanned"], status["progress"]["failed"]) == (ROWS + 3, 1)
     assert status["verdict"] == "Quarantined"
     assert condition(scanned, "Ready")["status"] == "True"
-    assert (status["shards"]["total"], status["shards"]["succeeded"]) == (3, 3)
+    assert status["shards"]["succeeded"] == status["shards"]["total"] > 1
 
 
 def test_the_report_is_proven_by_two_tools_and_names_who_asked(scene: Scene, scanned: Raw, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_the_report_is_proven_by_two_tools_and_names_who_asked(scene: Scene, sca
     assert theirs.ok, theirs.error
     statement = json.loads(base64.b64decode(theirs.payload))
     status = scanned["status"]
-    assert statement["predicate"]["requestedBy"] == status["requestedBy"] != ""
+    assert statement["predicate"]["job"]["requestedBy"] == status["requestedBy"] != ""
     assert status["report"]["merkleRoot"].removeprefix("sha256:") in json.dumps(statement)
     assert "poisoned.txt" in (folder / "report" / "report.html").read_text(encoding="utf-8")
 
@@ -151,7 +151,7 @@ def test_an_edited_document_is_found(scene: Scene, scanned: Raw, tmp_path: Path)
         ended = scene.verified(folder)
     finally:
         chat.write_bytes(before)
-    assert ended.returncode == 2
+    assert ended.returncode == 1
     assert "chat.jsonl" in ended.stdout + ended.stderr
 
 
