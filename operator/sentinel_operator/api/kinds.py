@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sentinel_operator.api.actionplan import CHANGEABLE as PLAN_CHANGEABLE
+from sentinel_operator.api.actionplan import ActionPlanSpec
+from sentinel_operator.api.actionpolicy import ActionPolicySpec, ActionPolicyStatus
+from sentinel_operator.api.actionstatus import ActionPlanStatus
 from sentinel_operator.api.base import GROUP, VERSION, Model
 from sentinel_operator.api.nodetelemetry import GPU_HEALTHY, NodeTelemetrySpec, NodeTelemetryStatus
 from sentinel_operator.api.rules import CEL
@@ -189,4 +193,41 @@ SCAN_JOB = Kind(
     remembers_requester=True,
     expires=True,
 )
-KINDS: tuple[Kind, ...] = (SENTRY_MODEL, SCAN_JOB, SENTINEL_CONFIG, NODE_TELEMETRY)
+ACTION_PLAN = Kind(
+    kind="ActionPlan",
+    plural="actionplans",
+    spec=ActionPlanSpec,
+    status=ActionPlanStatus,
+    short_names=("ap",),
+    columns=(
+        *READY_COLUMNS,
+        Column(name="State", path=".status.state"),
+        Column(name="Done", path=".status.done", type="integer"),
+        Column(name="Of", path=".status.total", type="integer"),
+        Column(name="Source", path=".spec.source"),
+        Column(name="Mode", path=".spec.mode", priority=1),
+        Column(name="Requested-By", path=".status.requestedBy.username", priority=1),
+        Column(name="Approved-By", path=".status.approval.by.username", priority=1),
+        Column(name="Message", path=_condition("Ready", "message"), priority=1),
+    ),
+    rules=(NAME_RULE,),
+    changeable=PLAN_CHANGEABLE,
+)
+ACTION_POLICY = Kind(
+    kind="ActionPolicy",
+    plural="actionpolicies",
+    spec=ActionPolicySpec,
+    status=ActionPolicyStatus,
+    short_names=("apol",),
+    columns=(
+        *READY_COLUMNS,
+        Column(name="Mode", path=".spec.mode"),
+        Column(name="Priority", path=".spec.priority", type="integer"),
+        Column(name="Rules", path=".status.rules", type="integer"),
+        Column(name="Held-By-API", path=".status.held", type="integer"),
+        Column(name="Message", path=_condition("Ready", "message"), priority=1),
+    ),
+    namespaced=False,
+    rules=(NAME_RULE,),
+)
+KINDS: tuple[Kind, ...] = (SENTRY_MODEL, SCAN_JOB, SENTINEL_CONFIG, NODE_TELEMETRY, ACTION_PLAN, ACTION_POLICY)

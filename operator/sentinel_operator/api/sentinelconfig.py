@@ -8,7 +8,15 @@ from pydantic import Field
 
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.conditions import Condition
-from sentinel_operator.api.fields import LABEL_KEY, ImageName, late_default, list_map
+from sentinel_operator.api.fields import (
+    LABEL_KEY,
+    ImageName,
+    LabelMap,
+    between,
+    late_default,
+    list_atomic,
+    list_map,
+)
 from sentinel_operator.api.rules import matching, rules
 
 NamespaceName = Annotated[
@@ -52,14 +60,47 @@ class ChangeBudget(Model):
     the name of the resource."""
 
 
-class Prices(Model):
-    """What pods cost by what they request, so that a ScanJob can tell what its documents cost."""
+Price = Annotated[float, Field(ge=0, le=1_000_000)]
 
-    cpu_hour: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+
+class Rate(Model):
+    """What an hour costs on the nodes that bear the labels."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    node_selector: LabelMap | None = None
+    """Absent: every node. For example nvidia.com/gpu.product: NVIDIA-H100-80GB-HBM3."""
+    cpu_hour: Price = 0.0
+    memory_gib_hour: Price = 0.0
+    gpu_hour: Price | None = None
+    """Absent: pods that ask for GPUs have no known price there."""
+
+
+class Prices(Model):
+    """What pods cost by what they request, so that a ScanJob can tell what its documents cost and an ActionPolicy
+    what a change would."""
+
+    cpu_hour: Price = 0.0
     """Of one CPU for an hour."""
-    memory_gib_hour: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+    memory_gib_hour: Price = 0.0
     """Of 1Gi of memory for an hour."""
+    gpu_hour: Price | None = None
+    """Of one GPU for an hour. Absent: pods that ask for GPUs have no known price."""
+    rates: Annotated[list[Rate], Field(min_length=1, max_length=64), list_map("name")] | None = None
+    """Prices of certain nodes, for ActionPolicies: of those whose selector a node matches, the first one counts in
+    place of the above."""
+    gpu_resources: (
+        Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(max_length=16), list_atomic()] | None
+    ) = None
+    """Names of resources that are GPUs. Absent: nvidia.com/gpu."""
     currency: Annotated[str, Field(min_length=1, max_length=16)] = "USD"
+
+
+class PlanRetention(Model):
+    """How long finished ActionPlans are kept. None goes before it is an hour old: rates are counted by them."""
+
+    max_finished: Annotated[int, Field(ge=0, le=100_000)] = 1000
+    """In the whole cluster; the oldest go first."""
+    max_age: Annotated[str, Field(max_length=32), between("1h", "9999h")] = "168h"
 
 
 class SentinelConfigSpec(Model):
@@ -71,6 +112,7 @@ class SentinelConfigSpec(Model):
     change_budget: ChangeBudget = ChangeBudget()
     prices: Prices | None = None
     """Absent: nothing is said of costs."""
+    plan_retention: PlanRetention = PlanRetention()
     operator_namespace: NamespaceName = "sentinel-system"
     """Namespace whose pods the children's NetworkPolicies admit to the metrics port."""
     monitoring_namespace: NamespaceName = ""

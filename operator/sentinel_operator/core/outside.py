@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sentinel_operator.api.nodetelemetry import NodeTelemetryStatus
+from sentinel_operator.core.actionplan.surroundings import Surroundings
 from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.podreport import PodReport
 from sentinel_operator.core.rollout.observed import Budget, GateView
@@ -28,6 +29,9 @@ class Outside:
     """Whether a rollout of this object may begin now."""
     spare: bool | None = None
     """Whether one more pod of this object would find room in the cluster beside what runs; None if it was not asked."""
+
+    plan: Surroundings | None = None
+    """Of an ActionPlan: its targets, the policies and the other plans, read for this pass."""
 
 
 NOTHING = Outside()

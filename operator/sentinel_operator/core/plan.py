@@ -1,13 +1,14 @@
 """What one pass decided, as plain values: the engine executes them, the tests read them.
 
-The engine executes a plan in the order apply, scale, delete, status, events. Every step is idempotent, so a pass
-that dies anywhere is simply run again from a fresh observation.
+The engine executes a plan in the order apply, scale, delete, evict, patch, status, events. Every step is idempotent,
+so a pass that dies anywhere is simply run again from a fresh observation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from typing_extensions import override
@@ -15,6 +16,7 @@ from typing_extensions import override
 from sentinel_operator.core.analysis.progress import Task
 from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.core.podreport import Watching
+from sentinel_operator.core.targets import TargetKey
 
 WORKLOAD_MANAGER = "sentinel-workload"
 SCALE_MANAGER = "sentinel-scale"
@@ -93,6 +95,33 @@ class Evict:
     again."""
 
     ref: ObjectRef
+    not_after: datetime | None = None
+    """It is not asked for from this moment on, however long ago it was decided; None: whenever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Changes fields of an object that somebody else declares, by a JSON merge patch (RFC 7386).
+
+    `ref` carries uid and resourceVersion, and the request must carry both as preconditions: an object that was made
+    anew or changed since it was looked at is left alone (409), and the pass that follows looks again.
+    """
+
+    ref: ObjectRef
+    body: Manifest
+    """Without the preconditions."""
+    subresource: Literal["", "scale"] = ""
+    not_after: datetime | None = None
+    """It is not sent from this moment on, however long ago it was decided: whoever sends it looks at the clock right
+    before. None: whenever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a decision of a plan would patch, for the API server to say whether it would take it (dryRun=All)."""
+
+    decision: str
+    patch: Patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +186,11 @@ class Plan:
     scale: tuple[Scale, ...] = ()
     delete: tuple[Delete, ...] = ()
     evict: tuple[Evict, ...] = ()
+    patch: tuple[Patch, ...] = ()
     status: Manifest | None = None
+    guarded: bool = False
+    """Evictions and patches are sent only while the object still is the one that was observed (it is read again right
+    before), and the status is written only over it (its resourceVersion is a precondition)."""
     events: tuple[Event, ...] = ()
     measure: Measuring | None = None
     watch: Watching | None = None
@@ -171,3 +204,8 @@ class Plan:
     the answer."""
     wants_room: Manifest | None = None
     """The pod template of which it should be known, before this is executed, whether one more finds room."""
+    wants_locks: tuple[TargetKey, ...] = ()
+    """It needs all of these targets to itself. Whoever executes it takes all of them or none, and plans anew where it
+    got them."""
+    rehearse: tuple[Rehearsal, ...] = ()
+    """Whoever executes it lets the API server say what it would make of these, and plans anew with the answers."""

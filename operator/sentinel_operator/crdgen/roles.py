@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sentinel_operator.api.base import GROUP
-from sentinel_operator.api.kinds import KINDS, NODE_TELEMETRY, Kind
+from sentinel_operator.api.kinds import ACTION_PLAN, KINDS, NODE_TELEMETRY, Kind
 from sentinel_operator.config import Settings
 from sentinel_operator.core.reconciler import PODS, READ, ChildKind
 from sentinel_operator.crdgen.definition import LABELS
@@ -25,6 +25,7 @@ from sentinel_operator.engine.resources import (
 NAME = "sentinel-operator"
 CERTIFICATES = "sentinel-certificates"
 _RBAC = "rbac.authorization.k8s.io"
+_APPROVE = (*READ, "patch", "update", "approve")
 _WRITE = ("create", "delete", "deletecollection", "patch", "update")
 
 Manifest = dict[str, Any]
@@ -66,6 +67,8 @@ def user_roles(kinds: Sequence[Kind] = KINDS) -> list[Manifest]:
         _role("ClusterRole", "sentinel-view", read, aggregate=("view", "edit", "admin")),
         _role("ClusterRole", "sentinel-edit", edit, aggregate=("edit", "admin")),
         _role("ClusterRole", "sentinel-admin", [_rule(GROUP, declared, _WRITE)], aggregate=("admin",)),
+        # Part of no other role: whoever may create plans may not, by that alone, approve them.
+        _role("ClusterRole", "sentinel-approver", [_rule(GROUP, [ACTION_PLAN.plural], _APPROVE)]),
     ]
 
 

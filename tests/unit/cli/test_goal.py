@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from sentinel_operator.api.kinds import KINDS
 from sentinel_operator.cli.goal import goal
 from sentinel_operator.cli.kinds import kind_named, selection, target
 from sentinel_operator.cli.outcome import Exit, Failed
@@ -62,7 +63,7 @@ def test_a_kind_has_the_names_that_kubectl_knows(text: str) -> None:
 
 
 def test_selections() -> None:
-    assert [kind.kind for kind in selection(None)[0]] == ["SentryModel", "ScanJob", "SentinelConfig", "NodeTelemetry"]
+    assert selection(None)[0] == KINDS
     assert selection("sm")[1] == ""
     assert (selection("sm/fraud")[0][0].kind, selection("sm/fraud")[1]) == ("SentryModel", "fraud")
     assert target("sm/fraud").label == "sentrymodel/fraud"

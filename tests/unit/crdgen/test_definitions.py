@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from sentinel_operator.api.kinds import KINDS, NODE_TELEMETRY, SCAN_JOB, SENTINEL_CONFIG, SENTRY_MODEL, Kind
+from sentinel_operator.api.kinds import (
+    ACTION_PLAN,
+    ACTION_POLICY,
+    KINDS,
+    NODE_TELEMETRY,
+    SCAN_JOB,
+    SENTINEL_CONFIG,
+    SENTRY_MODEL,
+    Kind,
+)
 from sentinel_operator.api.rules import VALIDATIONS
 from sentinel_operator.crdgen.definition import MAX_BYTES, definition, size_of
 from sentinel_operator.crdgen.hygiene import POINTS, score
@@ -134,6 +143,8 @@ def test_every_rule_has_words(kind: Kind):
         (SENTINEL_CONFIG, {"conversion webhook", "scale subresource"}),
         (SCAN_JOB, {"conversion webhook", "scale subresource"}),
         (NODE_TELEMETRY, {"conversion webhook", "scale subresource"}),
+        (ACTION_PLAN, {"conversion webhook", "scale subresource"}),
+        (ACTION_POLICY, {"conversion webhook", "scale subresource"}),
     ],
     ids=lambda case: case.kind if isinstance(case, Kind) else "",
 )

@@ -1,0 +1,116 @@
+"""The ActionPlan controller: judges, records, does, verifies and takes back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sentinel_operator.api.actionstatus import ACTING, FINISHED
+from sentinel_operator.api.kinds import ACTION_PLAN, SENTRY_MODEL, Kind
+from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.core.actionplan.drive import changed, failed
+from sentinel_operator.core.actionplan.life import step
+from sentinel_operator.core.actionplan.observe import observe
+from sentinel_operator.core.actionplan.observed import Observed
+from sentinel_operator.core.actionplan.status import as_manifest, desired_status, events
+from sentinel_operator.core.actionplan.step import Step, ended, records, replaced, stay
+from sentinel_operator.core.outside import NOTHING, Outside
+from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
+from sentinel_operator.core.reconciler import PODS, READ, ChildKind
+
+INVALID_SPEC = "InvalidSpec"
+_CHANGE = ("get", "list", "watch", "patch")
+
+
+class ActionPlanReconciler:
+    """Decides what becomes of plans. Exactly once in effect: what is done was recorded, in absolute values, before."""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind that this reconciler is for."""
+        return ACTION_PLAN
+
+    @property
+    def children(self) -> tuple[ChildKind, ...]:
+        """Everything it may read or change; it makes nothing."""
+        return (
+            replace(PODS, evictable=True),
+            ChildKind(SENTRY_MODEL.api_version, SENTRY_MODEL.kind, SENTRY_MODEL.plural, verbs=_CHANGE, scalable=True),
+            ChildKind("apps/v1", "Deployment", "deployments", verbs=_CHANGE, scalable=True),
+            ChildKind("apps/v1", "StatefulSet", "statefulsets", verbs=_CHANGE, scalable=True),
+            ChildKind("apps/v1", "ReplicaSet", "replicasets", verbs=READ),
+            ChildKind("apps/v1", "ControllerRevision", "controllerrevisions", verbs=READ),
+            ChildKind("v1", "Node", "nodes", verbs=_CHANGE, namespaced=False),
+        )
+
+    def references(self, raw: Manifest) -> tuple[ObjectRef, ...]:  # noqa: ARG002 - the Protocol's
+        """Names what has to be read before the pass: nothing; targets are in `outside.plan`, read afresh."""
+        return ()
+
+    def observe(
+        self,
+        raw: Manifest,
+        children: tuple[Manifest, ...],  # noqa: ARG002 - the Protocol's
+        pods: tuple[Manifest, ...],  # noqa: ARG002
+        references: Mapping[ObjectRef, Manifest | None],  # noqa: ARG002
+        config: SentinelConfigSpec,
+        now: datetime,
+        outside: Outside = NOTHING,
+    ) -> Observed:
+        """Freezes what is known into one value."""
+        return observe(raw, config, now, outside)
+
+    def plan(self, observed: Observed) -> Plan:
+        """Decides the next step. What is finished costs nothing."""
+        if observed.deleting or _is_settled(observed):
+            return Plan()
+        if observed.spec is None:
+            return _told(observed, _not_understood(observed))
+        return _told(observed, step(observed))
+
+    def on_error(self, observed: Observed, error: Failure) -> Plan | None:
+        """Says what becomes of a decision whose request the API server refused for good."""
+        if not error.terminal or observed.spec is None or observed.deleting:
+            return None
+        about = next((each for each in records(observed).values() if each.state in ("Executing", "Undoing")), None)
+        if about is None:
+            return None
+        message = f"{error.ref}: {error.message}"
+        if about.state == "Undoing":
+            over = failed(observed, about, f"could not be taken back: {message}", state="UndoFailed")
+        else:
+            over = failed(observed, about, message)
+            over = over if over.acted_at else changed(over, intents=None)
+        failure = observed.status.failure or f"{about.id}: {message}"
+        refused = stay(observed, over.message, again=0.0, decisions=replaced(observed, over), failure=failure[:1024])
+        return _told(observed, refused)
+
+
+def _is_settled(observed: Observed) -> bool:
+    return observed.status.state in FINISHED and observed.status.observed_generation == observed.generation
+
+
+def _not_understood(observed: Observed) -> Step:
+    """A plan in the middle of its change stays there: what was done is not forgotten because a field is not known."""
+    if observed.status.state in ACTING:
+        return stay(observed, observed.problem, again=None, reason=INVALID_SPEC)
+    if observed.status.state in FINISHED:
+        return Step(status=observed.status)
+    return ended(observed, "Rejected", observed.problem, reason=INVALID_SPEC)
+
+
+def _told(observed: Observed, taken: Step) -> Plan:
+    status = desired_status(observed, taken)
+    acts = bool(taken.patch or taken.evict)
+    return Plan(
+        patch=taken.patch,
+        evict=taken.evict,
+        rehearse=taken.rehearse,
+        wants_locks=taken.wants_locks,
+        measure=taken.measure,
+        status=None if acts and status == observed.status else as_manifest(status),
+        guarded=True,
+        events=events(observed.status, status, taken.reason),
+        requeue_after=taken.look_again,
+    )

@@ -1,0 +1,35 @@
+"""Which finished plans go: those that are too old, and the oldest of those that are too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sentinel_operator.api.actionstatus import FINISHED
+from sentinel_operator.api.fields import seconds
+from sentinel_operator.api.sentinelconfig import PlanRetention
+from sentinel_operator.core.conditions import parse_time
+from sentinel_operator.core.plan import Delete, Manifest, ObjectRef
+from sentinel_operator.core.policy.rates import LONGEST
+
+
+def pruned(plans: Iterable[Manifest], retention: PlanRetention, now: datetime) -> tuple[Delete, ...]:
+    """Gives what to remove, the oldest first. What was begun in the last hour is counted by its plan and stays."""
+    finished = sorted(
+        ((at, plan) for plan in plans if (at := _finished_at(plan)) is not None),
+        key=lambda each: (each[0], each[1]["metadata"]["uid"]),
+    )
+    oldest = now - timedelta(seconds=seconds(retention.max_age))
+    too_many = len(finished) - retention.max_finished
+    return tuple(
+        Delete(ObjectRef.of(plan, pinned=True))
+        for index, (at, plan) in enumerate(finished)
+        if (index < too_many or at < oldest) and now - at >= LONGEST
+    )
+
+
+def _finished_at(plan: Manifest) -> datetime | None:
+    status = plan.get("status") or {}
+    if status.get("state") not in FINISHED or plan["metadata"].get("deletionTimestamp"):
+        return None
+    return parse_time(str(status.get("finishedAt") or "-"))
