@@ -13,11 +13,16 @@ from typing import Any
 
 import kopf
 
-from sentinel_operator.api.kinds import SCAN_JOB, SENTINEL_CONFIG, SENTRY_MODEL, Kind
+from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY, SCAN_JOB, SENTINEL_CONFIG, SENTRY_MODEL, Kind
 from sentinel_operator.config import Settings
+from sentinel_operator.core.actionplan.reconciler import ActionPlanReconciler
+from sentinel_operator.core.actionpolicy.reconciler import ActionPolicyReconciler
+from sentinel_operator.core.admission.actionplan import validate as validate_action_plan
+from sentinel_operator.core.admission.actionpolicy import validate as validate_action_policy
 from sentinel_operator.core.admission.scanjob import validate as validate_scan_job
 from sentinel_operator.core.admission.sentinelconfig import validate as validate_sentinel_config
 from sentinel_operator.core.admission.sentrymodel import validate as validate_sentry_model
+from sentinel_operator.core.admission.stamping import annotations_of
 from sentinel_operator.core.admission.verdict import Validator
 from sentinel_operator.core.reconciler import Reconciler
 from sentinel_operator.core.scanjob.reconciler import ScanJobReconciler
@@ -53,11 +58,19 @@ class Parts:
 
 
 PARTS = Parts(
-    reconcilers=(SentryModelReconciler(), ScanJobReconciler(), SentinelConfigReconciler()),
+    reconcilers=(
+        SentryModelReconciler(),
+        ScanJobReconciler(),
+        SentinelConfigReconciler(),
+        ActionPolicyReconciler(),
+        ActionPlanReconciler(),
+    ),
     validators={
         SENTRY_MODEL.kind: validate_sentry_model,
         SCAN_JOB.kind: validate_scan_job,
         SENTINEL_CONFIG.kind: validate_sentinel_config,
+        ACTION_POLICY.kind: validate_action_policy,
+        ACTION_PLAN.kind: validate_action_plan,
     },
 )
 """What this operator reconciles and validates."""
@@ -163,7 +176,7 @@ class App:
         lifecycle.login(registry, access)
         watch.register(registry, runtime.controllers.values())
         if server is not None:
-            admission.register(registry, self.parts.kinds, self.parts.validators)
+            admission.register(registry, self.parts.kinds, self.parts.validators, authorizer=runtime.api)
         ready = asyncio.Event()
         signals = asyncio.create_task(self._take_signals(ready))
         try:
@@ -194,7 +207,7 @@ class App:
                 secret=settings.webhook_secret,
                 hosts=service_hosts(settings.webhook_service, settings.namespace, settings.webhook_names),
                 configuration=settings.webhook_configuration,
-                mutates=any(kind.remembers_requester for kind in self.parts.kinds),
+                mutates=any(annotations_of(kind) for kind in self.parts.kinds),
                 mounted=settings.webhook_certificates,
             ),
             elected=runtime.elector.elected,

@@ -56,8 +56,11 @@ class Kind:
     """Members of the spec that may be changed after the creation; None: all of them."""
     remembers_requester: bool = False
     """Who created an object is written on it, as the API server verified it."""
+    approvable: bool = False
+    """Who created and who approved an object is written on it, and whoever says something of approval must be allowed
+    the verb `approve`."""
     expires: bool = False
-    """Its objects may ask to be deleted some time after they are finished."""
+    """Its objects are deleted by the operator some time after they are finished."""
     declared: bool = True
     """By people, who get rights to write it; what an agent reports, nobody declares."""
     group: str = GROUP
@@ -212,6 +215,8 @@ ACTION_PLAN = Kind(
     ),
     rules=(NAME_RULE,),
     changeable=PLAN_CHANGEABLE,
+    approvable=True,
+    expires=True,
 )
 ACTION_POLICY = Kind(
     kind="ActionPolicy",

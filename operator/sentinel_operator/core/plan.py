@@ -21,6 +21,8 @@ from sentinel_operator.core.targets import TargetKey
 WORKLOAD_MANAGER = "sentinel-workload"
 SCALE_MANAGER = "sentinel-scale"
 STATUS_MANAGER = "sentinel-status"
+ACTION_MANAGER = "sentinel-action"
+"""Of what a plan changes of objects that somebody else declares."""
 
 Manifest = dict[str, Any]
 """A Kubernetes object as JSON. Nobody changes one after it has been handed over."""

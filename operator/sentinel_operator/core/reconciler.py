@@ -32,6 +32,8 @@ class ChildKind:
     scalable: bool = False
     optional: bool = False
     evictable: bool = False
+    watched: bool = True
+    """Kept by an informer. What is not is read when it is needed, and nobody's child."""
 
 
 PODS = ChildKind("v1", "Pod", "pods", verbs=READ)

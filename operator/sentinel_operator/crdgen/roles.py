@@ -89,6 +89,8 @@ def _cluster_rules(children: Sequence[ChildKind], kinds: Sequence[Kind]) -> list
         _grant(rights, Resource.of_kind(kind), ("patch",), subresource="status")
         # Where OwnerReferencesPermissionEnforcement is on, a controller reference needs it.
         _grant(rights, Resource.of_kind(kind), ("update",), subresource="finalizers")
+    if any(kind.approvable for kind in kinds):
+        rights["authorization.k8s.io", "subjectaccessreviews"] = {"create"}
     _grant(rights, CONFIG_MAPS, READ)
     _grant(rights, CRDS, ("list", "watch"))
     _grant(rights, NODES, ("list",))

@@ -5,27 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sentinel_operator.api.nodetelemetry import NodeTelemetryStatus
-from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.budget.claim import Claimant
-from sentinel_operator.core.hashing import hash8
 from sentinel_operator.core.plan import Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import Reconciler
-from sentinel_operator.core.rollout.observed import Budget
-from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of
+from sentinel_operator.engine.cache import Key, Owner, key_of
+from sentinel_operator.engine.decider import Decider, Slots
 from sentinel_operator.engine.errands import Errands
 from sentinel_operator.engine.errors import ApiError, Conflict, NotLeader, Retry, StepFailed, SubjectGone, Terminal
 from sentinel_operator.engine.executor import Executor
 from sentinel_operator.engine.logging import pass_context
 from sentinel_operator.engine.queue import Lane, WorkQueue
 from sentinel_operator.engine.references import References
-from sentinel_operator.engine.resources import Resource
+from sentinel_operator.engine.view import View
 
 logger = logging.getLogger(__name__)
 
@@ -55,58 +49,6 @@ class PassMetrics(Protocol):
         """Counts one pass."""
 
 
-class Slots(Protocol):
-    """Who grants slots of the cluster's change budget."""
-
-    def unasked(self) -> Budget:
-        """Gives what a pass is told that has not asked."""
-
-    def ask(self, raw: Manifest) -> Budget:
-        """Answers a pass that wants to begin; what is granted is reserved until the pass is over."""
-
-    def passed(self, who: Claimant) -> None:
-        """Takes in the end of a pass."""
-
-    def failed(self, who: Claimant, *, certain: bool) -> None:
-        """Takes in that a pass failed; `certain`: its status was not written."""
-
-
-class Spare(Protocol):
-    """Who knows whether there is room in the cluster."""
-
-    async def spare(self, asker: str, template: Manifest) -> bool | None:
-        """Tells whether one more pod of a template finds room; None where that cannot be told."""
-
-
-class Telemetry(Protocol):
-    """Who knows what nodes tell of themselves."""
-
-    def of(self, pods: Iterable[Manifest]) -> Mapping[str, NodeTelemetryStatus]:
-        """Gives what the nodes of pods have told, by node."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a controller sees of the cluster: its objects, and the caches of everything they may own."""
-
-    resource: Resource
-    primary: ObjectCache
-    children: Mapping[Resource, ObjectCache]
-
-    def children_of(self, key: Key) -> tuple[tuple[Manifest, ...], tuple[Manifest, ...]]:
-        """Gives the children, by kind and name, and the pods."""
-        owner = Owner(self.resource.kind, key.namespace, key.name)
-        children: list[Manifest] = []
-        pods: tuple[Manifest, ...] = ()
-        for resource in sorted(self.children, key=lambda each: each.kind):
-            found = self.children[resource].owned_by(owner)
-            if resource.kind == "Pod":
-                pods = tuple(found)
-            else:
-                children.extend(found)
-        return tuple(children), pods
-
-
 class Controller:
     """Reconciles every object of one kind. Nothing runs before `work` is called; any number of workers may."""
 
@@ -118,19 +60,16 @@ class Controller:
         queue: WorkQueue[Key],
         executor: Executor,
         references: References,
-        config: Callable[[], SentinelConfigSpec],
-        now: Callable[[], datetime],
+        decider: Decider,
         metrics: PassMetrics,
         errands: Errands,
         slots: Slots,
-        capacity: Spare,
-        telemetry: Telemetry,
         deadline: float = 60.0,
     ) -> None:
         self.reconciler, self.view, self.queue = reconciler, view, queue
-        self._executor, self._references, self._config, self._now = executor, references, config, now
+        self._executor, self._references, self._decider = executor, references, decider
         self._metrics, self._deadline = metrics, deadline
-        self._errands, self._slots, self._capacity, self._telemetry = errands, slots, capacity, telemetry
+        self._errands, self._slots = errands, slots
         self._repeats: dict[Key, int] = {}
 
     @property
@@ -224,9 +163,16 @@ class Controller:
             return self._failed(key, error, str(error))
 
     async def _observe_plan_execute(self, key: Key, raw: Manifest) -> Result:
-        observed, plan = await self._decide(key, raw)
+        async with self._decider.decided(key, raw) as (observed, plan):
+            writes = await self._execute(key, raw, observed, plan)
+        self.queue.forget(key)
+        self._errands.run(key, raw["metadata"]["uid"], plan)
+        self._look_again(key, plan, writes)
+        return Result.CHANGED if writes else Result.UNCHANGED
+
+    async def _execute(self, key: Key, raw: Manifest, observed: Any, plan: Plan) -> int:
         try:
-            writes = await self._executor.execute(raw, plan)
+            return await self._executor.execute(raw, plan)
         except StepFailed as error:
             told = self.reconciler.on_error(observed, error.failure)
             if told is not None:
@@ -234,30 +180,6 @@ class Controller:
                 if told.requeue_after is not None:
                     self.queue.add_after(key, told.requeue_after)
             raise
-        self.queue.forget(key)
-        self._errands.run(key, raw["metadata"]["uid"], plan)
-        self._look_again(key, plan, writes)
-        return Result.CHANGED if writes else Result.UNCHANGED
-
-    async def _decide(self, key: Key, raw: Manifest) -> tuple[Any, Plan]:
-        """Observes and plans; what a plan shows to depend on is asked for then, and it is planned anew."""
-        children, pods = self.view.children_of(key)
-        references = await self._references.read(key, self.reconciler.references(raw))
-        config, now = self._config(), self._now()
-        outside = replace(self._errands.found(raw), budget=self._slots.unasked(), nodes=self._telemetry.of(pods))
-        observed = self.reconciler.observe(raw, children, pods, references, config, now, outside)
-        plan = self.reconciler.plan(observed)
-        if plan.wants_slot:
-            outside = replace(outside, budget=self._slots.ask(raw))
-            observed = self.reconciler.observe(raw, children, pods, references, config, now, outside)
-            plan = self.reconciler.plan(observed)
-        if plan.wants_room is not None:
-            spare = await self._capacity.spare(f"{raw['metadata']['uid']}/{hash8(plan.wants_room)}", plan.wants_room)
-            observed = self.reconciler.observe(
-                raw, children, pods, references, config, now, replace(outside, spare=spare)
-            )
-            plan = self.reconciler.plan(observed)
-        return observed, plan
 
     def _settle(self, key: Key, result: Result) -> None:
         """Gives back what the pass was granted and has not used."""

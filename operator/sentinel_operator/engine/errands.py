@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from sentinel_operator.api.kinds import ACTION_PLAN
+from sentinel_operator.core.actionplan.observed import MEASURED
 from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.analysis.progress import Task
 from sentinel_operator.core.analysis.subject import Subject
@@ -79,10 +81,11 @@ class Errands:
         self._measuring, self._asking, self._watching = (_Lasting(each.forget) for each in (measurer, gates, reports))
 
     def found(self, raw: Manifest) -> Outside:
-        """Gives what has come of them for an object: of a revision that is being delivered, and of its pods."""
+        """Gives what has come of them for an object: of a revision that is being delivered or of a plan, and of its
+        pods."""
         uid = raw["metadata"]["uid"]
         reports = self._reports.reports(uid)
-        candidate = ((raw.get("status") or {}).get("rollout") or {}).get("candidate", "")
+        candidate = _measured(raw)
         if not candidate:
             return Outside(reports=reports)
         measured = {candidate: self._measurer.measured(uid, candidate)}
@@ -107,3 +110,10 @@ class Errands:
     async def close(self) -> None:
         """Ends everything under way."""
         await asyncio.gather(*(each.close() for each in (self._measurer, self._gates, self._reports)))
+
+
+def _measured(raw: Manifest) -> str:
+    """Names under what measurements of an object are kept; empty where there can be none."""
+    if raw.get("kind") == ACTION_PLAN.kind:
+        return MEASURED
+    return str(((raw.get("status") or {}).get("rollout") or {}).get("candidate", ""))

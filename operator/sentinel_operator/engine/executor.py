@@ -6,14 +6,16 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 import orjson
 
 from sentinel_operator.core import names
-from sentinel_operator.core.plan import Apply, Delete, Event, Evict, Manifest, ObjectRef, Plan, Scale
+from sentinel_operator.core.plan import Apply, Delete, Event, Manifest, ObjectRef, Plan, Scale
 from sentinel_operator.engine.cache import Key, ObjectCache, key_of
-from sentinel_operator.engine.errors import ApiError, Conflict, NotFound, Retry, StepFailed, SubjectGone, Terminal
+from sentinel_operator.engine.errors import ApiError, NotFound, StepFailed, SubjectGone, Terminal
+from sentinel_operator.engine.foreign import Foreign
 from sentinel_operator.engine.intent import HASH_ANNOTATION, Path, differences, sealed
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.resources import Resource, ResourceTable
@@ -62,8 +64,10 @@ class Executor:
         caches: Mapping[Resource, ObjectCache],
         recorder: Recorder,
         clock: Callable[[], float],
+        now: Callable[[], datetime],
     ) -> None:
         self._clock = clock
+        self.foreign = Foreign(api, resource=resource, primary=primary, table=table, now=now)
         self._api, self._resource, self._primary = api, resource, primary
         self._table, self._caches, self._recorder = table, caches, recorder
         self._settled: dict[Key, dict[ObjectRef, Settled]] = {}
@@ -80,14 +84,13 @@ class Executor:
             writes += await self._step(scale.ref, self._scale(scale))
         for delete in plan.delete:
             writes += await self._step(delete.ref, self._delete(delete))
-        for evict in plan.evict:
-            writes += await self._step(evict.ref, self._evict(evict))
+        writes += await self.foreign.carry_out(raw, plan)
         writes += await self.report(raw, plan)
         return writes + (await self._expire(raw) if plan.expire else 0)
 
     async def report(self, raw: Manifest, plan: Plan) -> int:
         """Writes the status, if it changed, and records the events of the plan; nothing else of it."""
-        writes = await self._write_status(raw, plan.status) if plan.status is not None else 0
+        writes = await self._write_status(raw, plan.status, guarded=plan.guarded) if plan.status is not None else 0
         for event in plan.events:
             self._recorder.record(raw, event)
         return writes
@@ -179,18 +182,6 @@ class Executor:
         logger.info("deleted %s", step.ref)
         return 1
 
-    async def _evict(self, step: Evict) -> int:
-        """What a budget forbids now is no failure: the pass that comes next asks again."""
-        try:
-            await self._api.evict(step.ref.namespace, step.ref.name, uid=step.ref.uid)
-        except (NotFound, Conflict):
-            return 0
-        except Retry as error:
-            logger.info("%s stays for now: %s", step.ref, error)
-            return 0
-        logger.info("evicted %s", step.ref)
-        return 1
-
     async def _expire(self, raw: Manifest) -> int:
         """Deletes the object as it was seen: one that has been changed since is looked at anew."""
         known = self._primary.get(key_of(raw)) or raw
@@ -208,9 +199,9 @@ class Executor:
         except ApiError as error:
             raise StepFailed(ref, error) from error
 
-    async def _write_status(self, raw: Manifest, status: Manifest) -> int:
+    async def _write_status(self, raw: Manifest, status: Manifest, *, guarded: bool) -> int:
         key = key_of(raw)
-        known = self._primary.get(key) or raw
+        known = raw if guarded else self._primary.get(key) or raw
         live = known.get("status") or {}
         if status == live:
             return 0
@@ -220,6 +211,8 @@ class Executor:
         metadata = {"name": key.name, "uid": raw["metadata"]["uid"]}
         if key.namespace:
             metadata["namespace"] = key.namespace
+        if guarded:
+            metadata["resourceVersion"] = raw["metadata"]["resourceVersion"]
         manifest = {
             "apiVersion": self._resource.api_version,
             "kind": self._resource.kind,

@@ -173,12 +173,16 @@ class KubeApi:
         body: Manifest,
         *,
         strategic: bool = False,
+        subresource: str = "",
+        dry_run: bool = False,
         field_manager: str = WORKLOAD_MANAGER,
     ) -> Manifest:
-        """Merges `body` in; strategically (built-in kinds only) where lists are to be matched by their keys."""
-        path = resource.object(ref.namespace, ref.name)
+        """Merges `body` in; strategically (built-in kinds only) where lists are to be matched by their keys. A dry run
+        goes through all of admission, and changes nothing."""
+        path = resource.object(ref.namespace, ref.name, subresource)
+        query = (("fieldManager", field_manager), *((("dryRun", "All"),) if dry_run else ()))
         content_type = _STRATEGIC if strategic else _MERGE
-        return await self._patch(resource, path, body, content_type=content_type, field_manager=field_manager)
+        return await self._write(resource, "PATCH", path, body, query=query, content_type=content_type)
 
     async def delete(
         self, resource: Resource, ref: ObjectRef, *, propagation: Propagation = "Background"

@@ -30,6 +30,9 @@ class Metrics:
         self._cached = self._gauge("cache_objects", "Objects known", "kind")
         self._restarts = self._counter("watch_restarts_total", "Watches that broke off", "kind", "reason")
         self._rollouts = self._gauge("rollouts", "Rollouts by what they do with the change budget", "state")
+        self._plans = Counter(
+            "sentinel_plans_total", "ActionPlans that came to a state", ("state",), registry=self.registry
+        )
         self._dropped = self._counter("events_dropped_total", "Events not sent", "reason")
 
     def render(self) -> bytes:
@@ -57,6 +60,10 @@ class Metrics:
     def event_dropped(self, reason: str) -> None:
         """Counts an event that nobody will see."""
         self._dropped.labels(reason).inc()
+
+    def plan_became(self, state: str) -> None:
+        """Counts an ActionPlan that came to a state."""
+        self._plans.labels(state).inc()
 
     def leads(self, leading: Callable[[], bool]) -> None:
         """Asks this function whenever the metrics are read."""

@@ -7,12 +7,12 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sentinel_operator.api.kinds import NODE_TELEMETRY, SENTINEL_CONFIG
+from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY, NODE_TELEMETRY, SENTINEL_CONFIG
 from sentinel_operator.core import names
 from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.core.budget.claim import Claimant
@@ -25,7 +25,8 @@ from sentinel_operator.engine.budget import Ledger
 from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of, owner_of
 from sentinel_operator.engine.capacity import Capacity
 from sentinel_operator.engine.configsource import NAME, ConfigSource
-from sentinel_operator.engine.controller import Controller, View
+from sentinel_operator.engine.controller import Controller
+from sentinel_operator.engine.decider import Budgeted, Decider
 from sentinel_operator.engine.errands import Errands
 from sentinel_operator.engine.errors import ApiError
 from sentinel_operator.engine.executor import Executor
@@ -37,6 +38,7 @@ from sentinel_operator.engine.measure.measurer import Measurer
 from sentinel_operator.engine.measure.reports import PodReports
 from sentinel_operator.engine.measure.secrets import ApiSecrets
 from sentinel_operator.engine.metrics import Metrics
+from sentinel_operator.engine.planning import Planning
 from sentinel_operator.engine.queue import Lane, WorkQueue
 from sentinel_operator.engine.recorder import EventRecorder
 from sentinel_operator.engine.references import References
@@ -46,6 +48,7 @@ from sentinel_operator.engine.resync import Resync
 from sentinel_operator.engine.supervisor import Supervisor, Task
 from sentinel_operator.engine.telemetry import NodeTelemetries
 from sentinel_operator.engine.transport import Limits, Transport
+from sentinel_operator.engine.view import View
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +94,7 @@ class Runtime:
             pods=pods, wake=self._wake, timers=asyncio.get_running_loop(), now=functools.partial(datetime.now, UTC)
         )
         self.telemetry_informer = self._watch_telemetry()
+        self.planning = self._planning()
         self.controllers = {each.kind.kind: self._controller(each) for each in reconcilers}
         self.reference_watch = self._watch_references()
         self.primed = {name: asyncio.Event() for name in self.controllers}
@@ -104,6 +108,7 @@ class Runtime:
         supervisor.keep("watch of references", self.reference_watch.run())
         supervisor.keep("event recorder", self.recorder.run())
         supervisor.keep("resync", self.resync.run())
+        supervisor.keep("pruning of plans", self.planning.prune(self.elector.elected))
         for name in self.controllers:
             _ = supervisor.start(f"{name} priming", self._prime(name), may_end=True)
             _ = supervisor.start(f"{name} recount", self._recount(name), may_end=True)
@@ -154,11 +159,13 @@ class Runtime:
 
     async def _recount(self, name: str) -> None:
         """Lets the workers begin once this process knows what the former leader wrote last: by the change budget, a
-        rollout that it began is one that others wait for."""
+        rollout that it began is one that others wait for, and a plan that it began has its targets."""
         await self.primed[name].wait()
+        if name == ACTION_PLAN.kind and ACTION_POLICY.kind in self.primed:
+            await self.primed[ACTION_POLICY.kind].wait()
         waited = not self.elector.elected.is_set()
         await self.elector.elected.wait()
-        if waited and limited(self.config.current().change_budget):
+        if waited and (name == ACTION_PLAN.kind or limited(self.config.current().change_budget)):
             controller = self.controllers[name]
             changed, gone = controller.view.primary.replace(*await self._listed(controller.view.resource))
             for raw in (*changed, *gone):
@@ -187,8 +194,8 @@ class Runtime:
 
     def _controller(self, reconciler: Reconciler[Any]) -> Controller:
         resource = Resource.of_kind(reconciler.kind)
-        primary = ObjectCache(observer=lambda key, raw: self.ledger.seen(Claimant(resource.kind, *key), raw))
-        children = {Resource.of_child(child) for child in reconciler.children}
+        primary = ObjectCache(observer=self._observer(resource.kind))
+        children = {Resource.of_child(child) for child in reconciler.children if child.watched}
         view = View(resource, primary, {child: self._informer(child).cache for child in children})
         executor = Executor(
             self.leader_api,
@@ -198,24 +205,59 @@ class Runtime:
             caches=view.children,
             recorder=self.recorder,
             clock=time.monotonic,
+            now=functools.partial(datetime.now, UTC),
         )
         queue: WorkQueue[Key] = WorkQueue(
             timers=asyncio.get_running_loop(), metrics=self.metrics.queue(resource.kind), rng=self.rng
         )
+        errands, references = self._new_errands(queue), References(self.api, self.table, clock=time.monotonic)
+        planning = self.planning.around(resource.kind, primary, executor.foreign)
+        decider = Decider(
+            reconciler,
+            view,
+            references=references,
+            config=self.config.current,
+            now=functools.partial(datetime.now, UTC),
+            errands=errands,
+            telemetry=self.telemetries,
+            around=planning or Budgeted(self.ledger, self.capacity),
+        )
         return Controller(
             reconciler,
             view,
-            errands=self._new_errands(queue),
+            decider=decider,
+            errands=errands,
             slots=self.ledger,
-            capacity=self.capacity,
-            telemetry=self.telemetries,
             queue=queue,
             executor=executor,
-            references=References(self.api, self.table, clock=time.monotonic),
-            config=self.config.current,
-            now=functools.partial(datetime.now, UTC),
+            references=references,
             metrics=self.metrics,
             deadline=self.settings.pass_deadline,
+        )
+
+    def _observer(self, kind: str) -> Callable[[Key, Manifest | None], None]:
+        observers = [lambda key, raw: self.ledger.seen(Claimant(kind, *key), raw), *self.planning.observers(kind)]
+
+        def observe(key: Key, raw: Manifest | None) -> None:
+            for each in observers:
+                each(key, raw)
+
+        return observe
+
+    def _planning(self) -> Planning:
+        def wake(kind: str, key: Key) -> None:
+            if kind in self.controllers:
+                self.controllers[kind].queue.add(key)
+
+        return Planning(
+            api=self.api,
+            leader_api=self.leader_api,
+            table=self.table,
+            config=self.config.current,
+            wake=wake,
+            now=functools.partial(datetime.now, UTC),
+            metrics=self.metrics,
+            rng=self.rng,
         )
 
     def _new_errands(self, queue: WorkQueue[Key]) -> Errands:

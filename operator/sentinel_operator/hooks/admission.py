@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import kopf
 
 from sentinel_operator.api.kinds import Kind
-from sentinel_operator.core.admission.requested import forged, stamped
+from sentinel_operator.core.admission.requested import forged
+from sentinel_operator.core.admission.stamping import annotations_of, stamped
 from sentinel_operator.core.admission.verdict import Requester, Review, Validator, Verdict
-from sentinel_operator.core.names import REQUESTED_BY
+from sentinel_operator.hooks.approval import Authorizer, unapproved
 
 _REFUSED = 422
 
@@ -21,7 +23,7 @@ def path_of(kind: Kind) -> str:
 
 
 def stamping_path_of(kind: Kind) -> str:
-    """Gives the path at which it is written on objects of a kind who created them; manifests name it."""
+    """Gives the path at which it is written on objects of a kind who made them; manifests name it."""
     return f"/{_stamping_id(kind)}"
 
 
@@ -29,20 +31,26 @@ def paths(kinds: Iterable[Kind], validators: Mapping[str, Validator]) -> list[st
     """Gives every path that is served."""
     listed = list(kinds)
     validated = [path_of(kind) for kind in listed if kind.kind in validators]
-    return validated + [stamping_path_of(kind) for kind in listed if kind.remembers_requester]
+    return validated + [stamping_path_of(kind) for kind in listed if annotations_of(kind)]
 
 
-def register(registry: kopf.OperatorRegistry, kinds: Iterable[Kind], validators: Mapping[str, Validator]) -> None:
-    """Validates every kind that has a validator, and remembers who created what. Nothing else is mutated: defaults are
-    the schema's matter."""
+def register(
+    registry: kopf.OperatorRegistry,
+    kinds: Iterable[Kind],
+    validators: Mapping[str, Validator],
+    *,
+    authorizer: Authorizer,
+) -> None:
+    """Validates every kind that has a validator, and remembers who created and who approved what. Nothing else is
+    mutated: defaults are the schema's matter."""
     for kind in kinds:
         if kind.kind in validators:
-            _validate(registry, kind, validators[kind.kind])
-        if kind.remembers_requester:
+            _validate(registry, kind, validators[kind.kind], authorizer)
+        if annotations_of(kind):
             _stamp(registry, kind)
 
 
-def _validate(registry: kopf.OperatorRegistry, kind: Kind, validator: Validator) -> None:
+def _validate(registry: kopf.OperatorRegistry, kind: Kind, validator: Validator, authorizer: Authorizer) -> None:
     @kopf.on.validate(
         kind.group,
         kind.version,
@@ -58,7 +66,8 @@ def _validate(registry: kopf.OperatorRegistry, kind: Kind, validator: Validator)
         review = _review(kind, userinfo, passed)
         verdict = validator(review)
         warnings.extend(verdict.warnings)
-        errors = (*(forged(review) if kind.remembers_requester else ()), *verdict.errors)
+        foreign = forged(review) if kind.remembers_requester else ()
+        errors = (*foreign, *verdict.errors, *await unapproved(kind, review, userinfo, authorizer))
         if errors:
             raise kopf.AdmissionError(Verdict(errors=errors).message, code=_REFUSED)
 
@@ -74,7 +83,8 @@ def _stamp(registry: kopf.OperatorRegistry, kind: Kind) -> None:
         registry=registry,
     )
     async def stamp(userinfo: Mapping[str, Any], patch: kopf.Patch, **passed: Any) -> None:
-        patch.metadata.annotations[REQUESTED_BY] = stamped(_review(kind, userinfo, passed))
+        for name, value in stamped(kind, _review(kind, userinfo, passed), datetime.now(UTC)).items():
+            patch.metadata.annotations[name] = value
 
 
 def _review(kind: Kind, userinfo: Mapping[str, Any], passed: Mapping[str, Any]) -> Review:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sentinel_operator.api.kinds import KINDS, SENTRY_MODEL
+from sentinel_operator.api.kinds import ACTION_PLAN, KINDS, SENTRY_MODEL
 from sentinel_operator.config import Settings
 from sentinel_operator.core.reconciler import PODS, ChildKind
 from sentinel_operator.core.sentrymodel.reconciler import CHILDREN
@@ -136,21 +136,32 @@ def test_the_webhook_is_for_our_kinds_alone_and_fails_closed():
     assert operations == ["CREATE", "UPDATE"]
 
 
-def test_who_created_an_object_is_asked_for_where_it_is_remembered_and_nowhere_else():
-    (hook,) = mutating_configuration(KINDS, SETTINGS)["webhooks"]
+@pytest.mark.parametrize("plural", ["scanjobs", "actionplans"])
+def test_who_created_an_object_is_asked_for_where_it_is_remembered_and_nowhere_else(plural: str):
+    hooks = mutating_configuration(KINDS, SETTINGS)["webhooks"]
+    assert {hook["clientConfig"]["service"]["path"] for hook in hooks} == {"/stamp-scanjobs", "/stamp-actionplans"}
+    (hook,) = (each for each in hooks if each["clientConfig"]["service"]["path"] == f"/stamp-{plural}")
     assert hook["failurePolicy"] == "Fail"
     assert hook["sideEffects"] == "None"
     assert hook["reinvocationPolicy"] == "IfNeeded"
-    assert hook["clientConfig"]["service"]["path"] == "/stamp-scanjobs"
-    assert [rule["resources"] for rule in hook["rules"]] == [["scanjobs"]]
+    assert [rule["resources"] for rule in hook["rules"]] == [[plural]]
     (condition,) = hook["matchConditions"]
     assert condition["expression"].startswith("oldObject == null || ")
+
+
+def test_an_approval_and_a_changed_stamp_of_a_plan_are_asked_for():
+    (stamping,) = mutating_configuration([ACTION_PLAN], SETTINGS)["webhooks"]
+    (validating,) = webhook_configuration([ACTION_PLAN], SETTINGS)["webhooks"]
+    for hook in (stamping, validating):
+        asked = hook["matchConditions"][0]["expression"]
+        for part in ("sentinel.dev/requester", "sentinel.dev/approver", "object.spec != oldObject.spec"):
+            assert part in asked
 
 
 def test_only_what_has_an_end_of_its_own_may_be_deleted():
     allowed = rights(by_kind(operator_roles((), KINDS, SETTINGS))["ClusterRole"])
     deleted = {right[1] for right in allowed if right[0] == "sentinel.dev" and right[2] == "delete"}
-    assert deleted == {"scanjobs"}
+    assert deleted == {"scanjobs", "actionplans"}
 
 
 def test_of_nodes_and_pods_the_engine_lists_what_there_is_and_nothing_more():

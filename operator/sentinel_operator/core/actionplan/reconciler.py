@@ -17,10 +17,11 @@ from sentinel_operator.core.actionplan.status import as_manifest, desired_status
 from sentinel_operator.core.actionplan.step import Step, ended, records, replaced, stay
 from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
-from sentinel_operator.core.reconciler import PODS, READ, ChildKind
+from sentinel_operator.core.reconciler import PODS, ChildKind
 
 INVALID_SPEC = "InvalidSpec"
-_CHANGE = ("get", "list", "watch", "patch")
+_LOOK = ("get", "list")
+_CHANGE = (*_LOOK, "patch")
 
 
 class ActionPlanReconciler:
@@ -35,13 +36,14 @@ class ActionPlanReconciler:
     def children(self) -> tuple[ChildKind, ...]:
         """Everything it may read or change; it makes nothing."""
         return (
-            replace(PODS, evictable=True),
-            ChildKind(SENTRY_MODEL.api_version, SENTRY_MODEL.kind, SENTRY_MODEL.plural, verbs=_CHANGE, scalable=True),
-            ChildKind("apps/v1", "Deployment", "deployments", verbs=_CHANGE, scalable=True),
-            ChildKind("apps/v1", "StatefulSet", "statefulsets", verbs=_CHANGE, scalable=True),
-            ChildKind("apps/v1", "ReplicaSet", "replicasets", verbs=READ),
-            ChildKind("apps/v1", "ControllerRevision", "controllerrevisions", verbs=READ),
-            ChildKind("v1", "Node", "nodes", verbs=_CHANGE, namespaced=False),
+            replace(PODS, verbs=_LOOK, evictable=True, watched=False),
+            _changed(SENTRY_MODEL.api_version, SENTRY_MODEL.kind, SENTRY_MODEL.plural),
+            _changed("apps/v1", "Deployment", "deployments"),
+            _changed("apps/v1", "StatefulSet", "statefulsets"),
+            _read("apps/v1", "ReplicaSet", "replicasets"),
+            _read("apps/v1", "ControllerRevision", "controllerrevisions"),
+            _read("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+            ChildKind("v1", "Node", "nodes", verbs=_CHANGE, namespaced=False, watched=False),
         )
 
     def references(self, raw: Manifest) -> tuple[ObjectRef, ...]:  # noqa: ARG002 - the Protocol's
@@ -85,6 +87,14 @@ class ActionPlanReconciler:
         failure = observed.status.failure or f"{about.id}: {message}"
         refused = stay(observed, over.message, again=0.0, decisions=replaced(observed, over), failure=failure[:1024])
         return _told(observed, refused)
+
+
+def _read(api_version: str, kind: str, plural: str) -> ChildKind:
+    return ChildKind(api_version, kind, plural, verbs=_LOOK, watched=False)
+
+
+def _changed(api_version: str, kind: str, plural: str) -> ChildKind:
+    return ChildKind(api_version, kind, plural, verbs=_CHANGE, scalable=True, watched=False)
 
 
 def _is_settled(observed: Observed) -> bool:

@@ -1,0 +1,109 @@
+"""What a pass does to objects that somebody else declares: patches and evictions, each only while it still may."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sentinel_operator.core.plan import ACTION_MANAGER, Evict, Manifest, ObjectRef, Patch, Plan, Rehearsal
+from sentinel_operator.engine.cache import ObjectCache, key_of
+from sentinel_operator.engine.errors import ApiError, Conflict, NotFound, Retry, StepFailed, SubjectGone, Terminal
+from sentinel_operator.engine.kube import KubeApi
+from sentinel_operator.engine.resources import Resource, ResourceTable
+
+logger = logging.getLogger(__name__)
+
+
+class Foreign:
+    """Of the objects of one kind (`resource`), whose plans these are."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        *,
+        resource: Resource,
+        primary: ObjectCache,
+        table: ResourceTable,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._api, self._resource, self._primary, self._table, self._now = api, resource, primary, table, now
+
+    async def carry_out(self, raw: Manifest, plan: Plan) -> int:
+        """Sends what the plan asks for, and counts it. Raises StepFailed, SubjectGone, Conflict, NotLeader."""
+        sent = 0
+        for evict in plan.evict:
+            sent += await self._step(raw, evict, guarded=plan.guarded)
+        for patch in plan.patch:
+            sent += await self._step(raw, patch, guarded=plan.guarded)
+        return sent
+
+    async def rehearse(self, rehearsals: Sequence[Rehearsal]) -> dict[str, str]:
+        """Gives what the API server has against each decision's patches, empty where it would take them. Raises where
+        it does not say: an object that has changed since, or is gone, is to be looked at again."""
+        said: dict[str, str] = {}
+        for each in rehearsals:
+            try:
+                await self._send(each.patch, dry_run=True)
+            except Terminal as error:
+                said[each.decision] = said.get(each.decision) or error.message or error.reason
+            except ApiError as error:
+                raise StepFailed(each.patch.ref, error) from error
+            else:
+                said.setdefault(each.decision, "")
+        return said
+
+    async def unmoved(self, raw: Manifest) -> None:
+        """Makes sure that the object still is the one that was observed; raises Conflict, or SubjectGone."""
+        key = key_of(raw)
+        live = await self._api.find(self._resource, key.namespace, key.name)
+        if live is not None:
+            self._primary.put(live)
+        if live is None or live["metadata"]["uid"] != raw["metadata"]["uid"]:
+            raise SubjectGone(f"{self._resource.kind} {key.namespace}/{key.name} is gone")
+        if live["metadata"]["resourceVersion"] != raw["metadata"]["resourceVersion"]:
+            raise Conflict(
+                f"{self._resource.kind} {key.namespace}/{key.name} has changed since it was looked at", code=409
+            )
+
+    async def _step(self, raw: Manifest, step: Evict | Patch, *, guarded: bool) -> int:
+        if guarded:
+            await self.unmoved(raw)
+        # The clock is looked at last: however long all the rest took, nothing is sent too late.
+        if step.not_after is not None and self._now() >= step.not_after:
+            logger.info("%s is left as it is: the time was over", step.ref)
+            return 0
+        try:
+            return await (self._evict(step) if isinstance(step, Evict) else self._patch(step))
+        except ApiError as error:
+            raise StepFailed(step.ref, error) from error
+
+    async def _patch(self, step: Patch) -> int:
+        await self._send(step, dry_run=False)
+        logger.info("patched %s", step.ref)
+        return 1
+
+    async def _send(self, step: Patch, *, dry_run: bool) -> None:
+        ref = step.ref
+        metadata = {**step.body.get("metadata", {}), "uid": ref.uid, "resourceVersion": ref.resource_version}
+        await self._api.patch(
+            self._table.find(ref),
+            ref,
+            {**step.body, "metadata": metadata},
+            subresource=step.subresource,
+            dry_run=dry_run,
+            field_manager=ACTION_MANAGER,
+        )
+
+    async def _evict(self, step: Evict) -> int:
+        """What a budget forbids now is no failure: the pass that comes next asks again."""
+        ref: ObjectRef = step.ref
+        try:
+            await self._api.evict(ref.namespace, ref.name, uid=ref.uid)
+        except (NotFound, Conflict):
+            return 0
+        except Retry as error:
+            logger.info("%s stays for now: %s", ref, error)
+            return 0
+        logger.info("evicted %s", ref)
+        return 1

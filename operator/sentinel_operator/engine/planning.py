@@ -1,0 +1,87 @@
+"""Everything that plans and policies need of the engine beside what every kind has."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Protocol
+
+from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY
+from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.core.plan import Manifest
+from sentinel_operator.engine.cache import Key, ObjectCache
+from sentinel_operator.engine.decider import Around
+from sentinel_operator.engine.foreign import Foreign
+from sentinel_operator.engine.kube import KubeApi
+from sentinel_operator.engine.plandesk import PlanDesk
+from sentinel_operator.engine.planpruning import PlanPruning
+from sentinel_operator.engine.planreader import PlanReader
+from sentinel_operator.engine.policyshelf import PolicyShelf
+from sentinel_operator.engine.resources import ResourceTable
+
+Observer = Callable[[Key, Manifest | None], None]
+
+
+class PlanMetrics(Protocol):
+    """Where plans are reported."""
+
+    def plan_became(self, state: str) -> None:
+        """Counts a transition."""
+
+
+class Planning:
+    """One of it serves both kinds. `wake` queues an object of a kind, by the kind's name and the object's key."""
+
+    def __init__(
+        self,
+        *,
+        api: KubeApi,
+        leader_api: KubeApi,
+        table: ResourceTable,
+        config: Callable[[], SentinelConfigSpec],
+        wake: Callable[[str, Key], None],
+        now: Callable[[], datetime],
+        metrics: PlanMetrics,
+        rng: random.Random,
+    ) -> None:
+        self._wake, self._policies = wake, ObjectCache()
+        self.shelf = PolicyShelf(api, clock=time.monotonic, changed=self._policy_changed)
+        reader = PlanReader(api, table, clock=time.monotonic, priced=lambda: config().prices is not None)
+        self.desk = PlanDesk(
+            reader=reader,
+            policies=self.shelf,
+            wake=lambda key: wake(ACTION_PLAN.kind, key),
+            transition=metrics.plan_became,
+        )
+        self._pruning = PlanPruning(leader_api, plans=self.desk.plans, config=config, now=now, rng=rng)
+
+    def observers(self, kind: str) -> Iterator[Observer]:
+        """Yields whom a cache of a kind has to tell."""
+        if kind == ACTION_PLAN.kind:
+            yield self.desk.seen
+        if kind == ACTION_POLICY.kind:
+            yield self.shelf.seen
+
+    def around(self, kind: str, cache: ObjectCache, foreign: Foreign) -> Around | None:
+        """Gives who answers what plans of a kind depend on; None for other kinds."""
+        if kind == ACTION_PLAN.kind:
+            self.desk.follow(cache, foreign)
+            return self.desk
+        if kind == ACTION_POLICY.kind:
+            self._policies = cache
+            self.shelf.follow(cache)
+            return self.shelf
+        return None
+
+    async def prune(self, elected: asyncio.Event) -> None:
+        """Removes finished plans in time, for ever."""
+        await self._pruning.run(elected)
+
+    def _policy_changed(self, _: Key) -> None:
+        """Whom a name stands for is said by all policies together, so each of them may mean something else now."""
+        for each in self._policies:
+            self._wake(ACTION_POLICY.kind, each)
+        self.desk.wake_unfinished()
