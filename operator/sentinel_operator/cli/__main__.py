@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sentinel_operator.cli.actions import add_actions
 from sentinel_operator.cli.flags import Context, Kubeconfig, Namespace, end, span, where
 from sentinel_operator.cli.orders import add_orders
 from sentinel_operator.cli.outcome import Exit, Failed
@@ -206,6 +207,7 @@ def digest(
 
 
 add_orders(app)
+add_actions(app)
 
 
 def main() -> None:

@@ -42,8 +42,8 @@ def run(*words: str, stdin: str | None = None) -> Result:
 
 def test_help_names_every_command_and_the_exit_codes() -> None:
     text = run("--help").stdout
-    reads = ("get", "describe", "watch", "plan", "render", "digest")
-    verbs = ("promote", "pause", "resume", "abort", "retry", "rollback", "undo")
+    reads = ("get", "describe", "watch", "plan", "render", "digest", "plans", "explain", "policy")
+    verbs = ("promote", "pause", "resume", "abort", "retry", "rollback", "undo", "approve", "reject")
     for word in (*reads, *verbs, "Exit codes: 0 ok"):
         assert word in text
     assert run("-h").exit_code == 0

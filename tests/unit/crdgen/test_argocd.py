@@ -62,6 +62,8 @@ def test_each_state_has_its_health(kind: Path, case: dict[str, Any]):
         ("SentryModel", {"Healthy", "Progressing", "Suspended", "Degraded"}),
         ("ScanJob", {"Healthy", "Progressing", "Suspended", "Degraded"}),
         ("SentinelConfig", {"Healthy", "Progressing", "Degraded"}),
+        ("ActionPlan", {"Healthy", "Progressing", "Suspended", "Degraded"}),
+        ("ActionPolicy", {"Healthy", "Progressing", "Degraded"}),
     ],
 )
 def test_every_input_is_tested_and_every_health_comes_up(kind: str, statuses: set[str]):
