@@ -80,8 +80,8 @@ class Planning:
         """Removes finished plans in time, for ever."""
         await self._pruning.run(elected)
 
-    def _policy_changed(self, _: Key) -> None:
+    def _policy_changed(self, key: Key) -> None:
         """Whom a name stands for is said by all policies together, so each of them may mean something else now."""
-        for each in self._policies:
+        for each in {key, *self._policies}:
             self._wake(ACTION_POLICY.kind, each)
         self.desk.wake_unfinished()

@@ -76,6 +76,11 @@ class Digest:
         """Tells whether it has its targets to itself."""
         return self.state in ACTING
 
+    @property
+    def is_taken(self) -> bool:
+        """Tells whether it has its planId for good: what comes to light later, however old, is the same one again."""
+        return self.state not in ("", "Pending", "Rejected")
+
     def is_twin_of(self, other: Digest) -> bool:
         """Tells whether it takes the other's planId. A plan of somebody else that merely claims the source, and was
         rejected for it, takes no planId from anybody."""
@@ -113,7 +118,8 @@ def weigh(
     last_failure: datetime | None,
 ) -> Neighbours:
     """Says what the others mean for a plan; `twins` and `later` are those that may be."""
-    earlier = min((each.name for each in twins if each.is_twin_of(me) and each.age < me.age), default="")
+    before = (each for each in twins if each.is_twin_of(me) and (each.age < me.age or each.is_taken))
+    earlier = min((each.name for each in before), default="")
     anew = max(((each.age, each.name) for each in later if each.says_anew(me)), default=None)
     return Neighbours(
         duplicate_of=earlier,
