@@ -115,7 +115,9 @@ class Plans:
 
         async def ready() -> Manifest | None:
             raw = await self.workload(name)
-            return raw if (raw.get("status") or {}).get("readyReplicas") == replicas else None
+            status = raw.get("status") or {}
+            seen = status.get("observedGeneration") == raw["metadata"]["generation"]
+            return raw if seen and status.get("readyReplicas", 0) == replicas else None
 
         found: Manifest | None = await eventually(ready)
         assert found is not None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY, NODE_TELEMETRY, SENTINEL_CONFIG
+from sentinel_operator.api.kinds import NODE_TELEMETRY, SENTINEL_CONFIG
 from sentinel_operator.core import names
 from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.core.budget.claim import Claimant
@@ -20,15 +20,13 @@ from sentinel_operator.core.budget.limits import limited
 from sentinel_operator.core.plan import Asking, Manifest, ObjectRef
 from sentinel_operator.core.reconciler import PODS, Reconciler
 from sentinel_operator.engine.access import Access
-from sentinel_operator.engine.backoff import Backoff
 from sentinel_operator.engine.budget import Ledger
-from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of, owner_of
+from sentinel_operator.engine.cache import Key, ObjectCache, Owner, owner_of
 from sentinel_operator.engine.capacity import Capacity
 from sentinel_operator.engine.configsource import NAME, ConfigSource
 from sentinel_operator.engine.controller import Controller
 from sentinel_operator.engine.decider import Budgeted, Decider
 from sentinel_operator.engine.errands import Errands
-from sentinel_operator.engine.errors import ApiError
 from sentinel_operator.engine.executor import Executor
 from sentinel_operator.engine.gates import Asker
 from sentinel_operator.engine.informer import Informer
@@ -39,7 +37,8 @@ from sentinel_operator.engine.measure.reports import PodReports
 from sentinel_operator.engine.measure.secrets import ApiSecrets
 from sentinel_operator.engine.metrics import Metrics
 from sentinel_operator.engine.planning import Planning
-from sentinel_operator.engine.queue import Lane, WorkQueue
+from sentinel_operator.engine.priming import Priming
+from sentinel_operator.engine.queue import WorkQueue
 from sentinel_operator.engine.recorder import EventRecorder
 from sentinel_operator.engine.references import References
 from sentinel_operator.engine.referencewatch import ReferenceWatch
@@ -97,8 +96,16 @@ class Runtime:
         self.planning = self._planning()
         self.controllers = {each.kind.kind: self._controller(each) for each in reconcilers}
         self.reference_watch = self._watch_references()
-        self.primed = {name: asyncio.Event() for name in self.controllers}
-        self.recounted = {name: asyncio.Event() for name in self.controllers}
+        self.priming = Priming(
+            self.api,
+            controllers=self.controllers,
+            informers=self.informers,
+            optional=self._optional,
+            configured=self.config_informer.settled,
+            elected=self.elector.elected,
+            budgeted=lambda: limited(self.config.current().change_budget),
+            rng=self.rng,
+        )
         self.resync = Resync(self.api, tuple(self.controllers.values()), period=settings.resync, rng=self.rng)
 
     def start(self, supervisor: Supervisor) -> tuple[Task, list[Task]]:
@@ -109,11 +116,7 @@ class Runtime:
         supervisor.keep("event recorder", self.recorder.run())
         supervisor.keep("resync", self.resync.run())
         supervisor.keep("pruning of plans", self.planning.prune(self.elector.elected))
-        for name in self.controllers:
-            _ = supervisor.start(f"{name} priming", self._prime(name), may_end=True)
-            _ = supervisor.start(f"{name} recount", self._recount(name), may_end=True)
-        for resource in self._optional:
-            _ = supervisor.start(f"arrival of {resource.plural}", self._arrived(resource), may_end=True)
+        self.priming.start(supervisor)
         workers = [
             supervisor.start(f"{name} worker {number}", self._work(name, controller))
             for name, controller in self.controllers.items()
@@ -124,7 +127,7 @@ class Runtime:
     @property
     def synced(self) -> bool:
         """Tells whether every cache is as the cluster was when it was first listed."""
-        return all(event.is_set() for event in self.primed.values())
+        return all(event.is_set() for event in self.priming.primed.values())
 
     def shut_down_queues(self) -> None:
         """Hands out no more keys."""
@@ -141,56 +144,8 @@ class Runtime:
             await controller.queue.drained()
 
     async def _work(self, name: str, controller: Controller) -> None:
-        await self.recounted[name].wait()
+        await self.priming.recounted[name].wait()
         await controller.work(self.elector.elected)
-
-    async def _prime(self, name: str) -> None:
-        """Lets the workers of a kind begin once its caches are full; kopf tells nobody when it has listed a kind."""
-        controller = self.controllers[name]
-        await self.config_informer.settled.wait()
-        for resource in controller.view.children:
-            informer = self.informers[resource]
-            await (informer.settled if resource in self._optional else informer.synced).wait()
-        items, version = await self._listed(controller.view.resource)
-        controller.view.primary.replace(items, version)
-        for key in controller.view.primary:
-            controller.queue.add(key, Lane.RESYNC)
-        self.primed[name].set()
-
-    async def _recount(self, name: str) -> None:
-        """Lets the workers begin once this process knows what the former leader wrote last: by the change budget, a
-        rollout that it began is one that others wait for, and a plan that it began has its targets."""
-        await self.primed[name].wait()
-        if name == ACTION_PLAN.kind and ACTION_POLICY.kind in self.primed:
-            await self.primed[ACTION_POLICY.kind].wait()
-        waited = not self.elector.elected.is_set()
-        await self.elector.elected.wait()
-        if waited and (name == ACTION_PLAN.kind or limited(self.config.current().change_budget)):
-            controller = self.controllers[name]
-            changed, gone = controller.view.primary.replace(*await self._listed(controller.view.resource))
-            for raw in (*changed, *gone):
-                controller.queue.add(key_of(raw))
-        self.recounted[name].set()
-
-    async def _arrived(self, resource: Resource) -> None:
-        """Looks at everything anew once an API that the cluster lacked is served."""
-        informer = self.informers[resource]
-        await informer.settled.wait()
-        lacking = not informer.synced.is_set()
-        await informer.synced.wait()
-        for controller in self.controllers.values():
-            if lacking and resource in controller.view.children:
-                controller.enqueue_all()
-
-    async def _listed(self, resource: Resource) -> tuple[list[Manifest], str]:
-        """Lists as soon as that is possible: the CRD may not be there yet."""
-        backoff = Backoff(self.rng, cap=3.0)
-        while True:
-            try:
-                return await self.api.list(resource)
-            except ApiError as error:
-                logger.info("cannot list %s yet: %s", resource.plural, error)
-                await asyncio.sleep(backoff.next())
 
     def _controller(self, reconciler: Reconciler[Any]) -> Controller:
         resource = Resource.of_kind(reconciler.kind)

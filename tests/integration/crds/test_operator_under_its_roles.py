@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from devcluster.cluster import Cluster
-from sentinel_operator.api.kinds import SCAN_JOB, SENTINEL_CONFIG, SENTRY_MODEL
+from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY, SCAN_JOB, SENTINEL_CONFIG, SENTRY_MODEL
 from sentinel_operator.api.scanning import ScanConfig, ScanExit, ScanFailure
 from sentinel_operator.app import PARTS
 from sentinel_operator.core.names import REQUESTED_BY
@@ -316,4 +316,87 @@ async def test_a_scan_is_carried_out_and_removed_under_the_shipped_roles(
         return api.request("GET", path)[0] == 404
 
     await eventually(gone)
+    assert not answers(replica).keys() & {"401", "403"}
+
+
+def a_plan(name: str, *decisions: Any, **spec: Any) -> dict[str, Any]:
+    metadata = {"name": name}
+    return {
+        "apiVersion": ACTION_PLAN.api_version,
+        "kind": ACTION_PLAN.kind,
+        "metadata": metadata,
+        "spec": {"planId": name, "source": "alice", "decisions": list(decisions), **spec},
+    }
+
+
+def of(verb: str, kind: str, name: str, **params: Any) -> dict[str, Any]:
+    version = "v1" if kind == "Node" else "apps/v1"
+    more = {"params": params} if params else {}
+    return {"id": verb, "verb": verb, "target": {"apiVersion": version, "kind": kind, "name": name}, **more}
+
+
+async def test_plans_are_judged_and_carried_out_under_the_shipped_roles(
+    replica: Replica, api: Client, kubectl: Kubectl, namespace: str
+):
+    await stamps(api)
+    policies, node = collection(ACTION_POLICY, ""), f"node-{namespace}"
+    labels = {"app": "web"}
+    pods = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": "registry.test/web:1"}]}}
+    web = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": pods},
+    }
+    api.ok("POST", f"/apis/apps/v1/namespaces/{namespace}/deployments", web)
+    api.ok("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}})
+    quota = {"type": "Quota", "quota": {"maxReplicas": 3}}
+    policy = {
+        "apiVersion": ACTION_POLICY.api_version,
+        "kind": ACTION_POLICY.kind,
+        "metadata": {"name": namespace},
+        "spec": {"selector": {"namespaces": [namespace]}, "rules": [quota]},
+    }
+
+    async def made() -> bool:
+        return api.request("POST", policies, policy)[0] == 201
+
+    await eventually(made)  # the webhook answers by and by
+
+    def submit(plan: dict[str, Any], where: str) -> None:
+        who = ("--as", "alice", "--as-group", "system:masters")
+        kubectl.run("create", "-n", where, *who, "-f", "-", stdin=yaml.safe_dump(plan))
+
+    async def reaches(name: str, state: str, where: str) -> dict[str, Any]:
+        async def there() -> dict[str, Any] | None:
+            status: dict[str, Any] = api.ok("GET", f"{collection(ACTION_PLAN, where)}/{name}").get("status") or {}
+            assert status.get("state") == state, status.get("message")
+            return status
+
+        found: dict[str, Any] | None = await eventually(there, within=60)
+        assert found is not None
+        return found
+
+    try:
+
+        async def held() -> bool:
+            return bool((api.ok("GET", f"{policies}/{namespace}").get("status") or {}).get("held") == 1)
+
+        await eventually(held)
+        submit(a_plan("tried", of("scale", "Deployment", "web", replicas=2), mode="DryRun"), namespace)
+        status = await reaches("tried", "Completed", namespace)
+        assert [each["verdict"] for each in status["trace"]] == ["Holds"]
+        submit(a_plan("again", of("restart", "Deployment", "web")), namespace)
+        status = await reaches("again", "Completed", namespace)
+        assert status["requestedBy"]["username"] == "alice"
+        drain = a_plan(f"empty-{node}"[:50], of("drain", "Node", node))
+        stamp = '{"username":"alice","groups":[]}'
+        drain["metadata"]["annotations"] = {"sentinel.dev/requester": stamp}  # this namespace is not asked about here
+        submit(drain, "sentinel-system")
+        await reaches(drain["metadata"]["name"], "Completed", "sentinel-system")
+        assert api.ok("GET", f"/api/v1/nodes/{node}")["spec"]["unschedulable"] is True
+    finally:
+        api.ok("DELETE", f"{policies}/{namespace}")
+        api.ok("DELETE", f"/api/v1/nodes/{node}")
+        kubectl.run("delete", "actionplans", "-n", "sentinel-system", "--all")
     assert not answers(replica).keys() & {"401", "403"}

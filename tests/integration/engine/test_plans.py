@@ -235,3 +235,17 @@ async def test_while_the_operator_is_down_the_api_server_refuses_by_itself_and_w
     await eventually(taken)
     await plans.reaches("late", "Expired")
     assert (await plans.workload())["spec"] == before["spec"]
+
+
+async def test_of_a_flood_of_plans_each_is_done_once_or_said_to_be_overtaken(plans: Plans) -> None:
+    targets = [f"web-{number}" for number in range(6)]
+    before = {each: await plans.deployment(each, replicas=0) for each in targets}
+    await plans.replica()
+    names = {f"{target}-{number}": target for target in targets for number in range(12)}
+    await asyncio.gather(*(plans.submit(name, decision("restart", target)) for name, target in names.items()))
+    ended = {name: (await plans.reaches(name, "Completed", "Superseded"))["state"] for name in names}
+    for target in targets:
+        done = sum(ended[name] == "Completed" for name, about in names.items() if about == target)
+        assert done >= 1
+        made = (await plans.workload(target))["metadata"]["generation"]
+        assert made == before[target]["metadata"]["generation"] + done
