@@ -275,6 +275,8 @@ def test_the_component_for_argo_cd_goes_into_its_own_settings(kubectl: Kubectl, 
     assert sorted(built["data"]) == [
         "resource.customizations.actions.sentinel.dev_ScanJob",
         "resource.customizations.actions.sentinel.dev_SentryModel",
+        "resource.customizations.health.sentinel.dev_ActionPlan",
+        "resource.customizations.health.sentinel.dev_ActionPolicy",
         "resource.customizations.health.sentinel.dev_ScanJob",
         "resource.customizations.health.sentinel.dev_SentinelConfig",
         "resource.customizations.health.sentinel.dev_SentryModel",

@@ -8,7 +8,9 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from typer.testing import CliRunner
 
+from sentinel_operator.cli.__main__ import app
 from sentinel_operator.core.actionplan.stamps import APPROVED_BY
 from sentinel_operator.core.plan import ObjectRef
 from sentinel_operator.engine.errors import ApiError, Terminal
@@ -249,3 +251,45 @@ async def test_of_a_flood_of_plans_each_is_done_once_or_said_to_be_overtaken(pla
         assert done >= 1
         made = (await plans.workload(target))["metadata"]["generation"]
         assert made == before[target]["metadata"]["generation"] + done
+
+
+async def test_no_two_plans_pass_one_gap_of_a_rate(plans: Plans) -> None:
+    targets = [f"web-{number}" for number in range(5)]
+    before = {each: await plans.deployment(each, replicas=0) for each in targets}
+    await plans.replica()
+    await plans.policy("slow", {"type": "RateLimit", "rateLimit": {"maxPerMinute": 1, "scope": "Namespace"}})
+    await asyncio.gather(*(plans.submit(each, decision("restart", each)) for each in targets))
+
+    async def judged() -> bool:
+        states = [((await plans.raw(each)).get("status") or {}).get("state") for each in targets]
+        assert "Completed" in states, states
+        return set(states) <= {"Completed", "Rejected", "Scheduled"}
+
+    await eventually(judged)
+    made = [(await plans.workload(each))["metadata"]["generation"] for each in targets]
+    assert sum(made) == sum(each["metadata"]["generation"] for each in before.values()) + 1
+
+
+async def test_at_the_command_line_a_plan_is_explained_and_approved(plans: Plans) -> None:
+    await plans.deployment(replicas=0)
+    await plans.guarded_replica()
+    await plans.policy("agreed", {"type": "Approval", "approval": {}})
+    alice = await plans.as_user("alice", "system:masters")
+    await plans.submit("again", decision("restart"), by=alice)
+    await plans.reaches("again", "AwaitingApproval")
+
+    async def says(*words: str) -> tuple[int, str]:
+        given = ("-n", plans.namespace, "--kubeconfig", str(plans.kubeconfig))
+        done = await asyncio.to_thread(CliRunner().invoke, app, [*words, *given])
+        return done.exit_code, done.stdout + done.stderr
+
+    code, said = await says("explain", "again")
+    assert (code, "Approval Violated -> RequireApproval" in said, "Requested by alice" in said) == (0, True, True)
+    assert (await says("approve", "again", "--reason", "agreed"))[0] == 0
+    await plans.reaches("again", "Completed")
+    code, said = await says("explain", "again")
+    assert (code, ": agreed" in said, "Done" in said) == (0, True, True)
+    code, said = await says("plans")
+    assert (code, "again" in said, "Completed" in said) == (0, True, True)
+    assert (await says("reject", "again"))[0] == 1, "it is over"
+    assert (await says("explain", "another"))[0] == 1
