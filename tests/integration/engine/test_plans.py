@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import json
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ from tests.support.eventually import eventually
 from tests.support.modelsworld import model
 from tests.support.plansworld import BUDGETS, MODELS, PLANS, POLICIES, Plans, decision, opened
 from tests.support.readypods import POD_RESOURCE
-from tests.support.replica import SHORT_LEASE
+from tests.support.replica import SHORT_LEASE, Replica
 from tests.support.toyworld import World
 
 pytestmark = pytest.mark.integration
@@ -213,6 +214,31 @@ async def test_wherever_the_leader_dies_a_plan_is_done_once(plans: Plans, answer
         raw = await plans.workload()
         assert raw["metadata"]["generation"] == generation + 1, f"{number} writes"
         generation += 1
+
+
+async def test_wherever_the_leader_dies_what_was_wrong_is_taken_back_once_by_one_that_stood_by(plans: Plans) -> None:
+    before = await plans.deployment()
+    wrong = {"name": "right", "prometheus": {"address": "http://127.0.0.1:9/", "query": "up"}, "max": 1}
+    verify = {"metrics": [wrong], "timeout": "10s"}
+    for number in (7, 10, 12, 13, 14, 15):
+        generation = (await plans.workload())["metadata"]["generation"]
+        proxy = await plans.world.proxy()
+        proxy.die_at_write(number)
+        leader = await plans.replica(proxy.kubeconfig(), **SHORT_LEASE)
+        await eventually(functools.partial(_leads, leader))
+        standby = await plans.replica(**SHORT_LEASE)
+        name = f"grow-{number}"
+        await plans.submit(name, SCALE, verify=verify, onFailure="Rollback")
+        await plans.reaches(name, "RolledBack")
+        raw = await plans.workload()
+        assert raw["spec"] == before["spec"], f"{number} writes"
+        assert raw["metadata"]["generation"] == generation + 2, f"{number} writes: once there, and once back"
+        await leader.kill()
+        await standby.stop()
+
+
+async def _leads(replica: Replica) -> bool:
+    return replica.leads
 
 
 async def test_while_the_operator_is_down_the_api_server_refuses_by_itself_and_what_was_late_is_expired(
