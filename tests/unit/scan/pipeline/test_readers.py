@@ -200,3 +200,26 @@ async def test_a_line_of_a_gibibyte_passes_without_being_held(tmp_path: Path) ->
         (None, "after"),
     ]
     assert peak < 16 * 2**20
+
+
+class WithoutLines(LocalStore):
+    """An object in the middle of a line, and how much of it was read."""
+
+    given = 0
+
+    async def read(
+        self, key: str, *, start: int = 0, end: int | None = None, etag: str = ""
+    ) -> AsyncGenerator[bytes, None]:
+        chunk = b"x" * (1 << 18)
+        for _ in range(1 << 11):
+            self.given += len(chunk)
+            yield chunk
+
+
+async def test_a_range_within_one_long_line_is_read_no_further_than_its_own_end(tmp_path: Path) -> None:
+    start, size = 512 * 2**20, 2**20
+    work = Work(object="a.jsonl", size=2**30 + 32, format="jsonl", start=start, end=start + size)
+    store = WithoutLines(f"file://{tmp_path}/", field="spec.source")
+    reader = open_reader(store, work, READING, offset=start)
+    assert [document async for document in reader.documents()] == []
+    assert store.given < 8 * size

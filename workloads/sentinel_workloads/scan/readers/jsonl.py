@@ -54,6 +54,8 @@ class JsonLines(Reader):
         record, row, halfway = self._record(), -1, self._halfway
         async with aclosing(self._stream.pieces()) as pieces:
             async for piece in pieces:
+                if halfway and self._end is not None and piece.start >= self._end:
+                    return  # a line that goes beyond the range: none begins in it, and its end is another's to find
                 begins = record.start if record.start >= 0 else piece.start
                 if self._end is not None and begins >= self._end:
                     if not self._work.start:
