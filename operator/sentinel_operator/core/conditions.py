@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from sentinel_operator.api.conditions import READY, RECONCILING, STALLED, Condition, Status
 
@@ -20,6 +21,39 @@ class Finding:
     status: Status
     reason: str
     message: str = ""
+
+
+class Sentence(Protocol):
+    """What is said of an object as a whole."""
+
+    @property
+    def reason(self) -> str:
+        """In PascalCase."""
+
+    @property
+    def message(self) -> str:
+        """For people."""
+
+    @property
+    def ready(self) -> bool:
+        """Tells whether it is as declared."""
+
+    @property
+    def reconciling(self) -> bool:
+        """Tells whether it is on its way."""
+
+    @property
+    def stalled(self) -> bool:
+        """Tells whether it needs a person."""
+
+
+def standing(said: Sentence) -> tuple[Finding, ...]:
+    """Gives the three conditions that every tool reads."""
+    return (
+        Finding(READY, "True" if said.ready else "False", said.reason, said.message),
+        _abnormal(RECONCILING, said, true=said.reconciling),
+        _abnormal(STALLED, said, true=said.stalled),
+    )
 
 
 def rfc3339(moment: datetime) -> str:
@@ -48,6 +82,10 @@ def conditions(
     before = {condition.type: condition for condition in previous}
     ordered = sorted(findings, key=lambda finding: (_FIRST.get(finding.type, len(_FIRST)), finding.type))
     return [_condition(finding, before.get(finding.type), generation, now) for finding in ordered]
+
+
+def _abnormal(type_: str, said: Sentence, *, true: bool) -> Finding:
+    return Finding(type_, "True" if true else "False", said.reason, said.message if true else "")
 
 
 def _condition(finding: Finding, before: Condition | None, generation: int, now: datetime) -> Condition:

@@ -15,16 +15,16 @@ from sentinel_operator.core.actionplan.stamps import approver, requester
 from sentinel_operator.core.actionplan.surroundings import NOWHERE, Surroundings
 from sentinel_operator.core.actionplan.view import TargetView
 from sentinel_operator.core.admission.actionplan import read
-from sentinel_operator.core.admission.verdict import Verdict
 from sentinel_operator.core.conditions import parse_time
 from sentinel_operator.core.outside import Outside
+from sentinel_operator.core.parsing import parse
 from sentinel_operator.core.plan import Manifest
 
 
 def observe(raw: Manifest, config: SentinelConfigSpec, now: datetime, outside: Outside) -> Observed:
     """Freezes what is known; a plan that does not validate is an observation, not an error."""
     metadata = raw["metadata"]
-    spec, errors = read(raw)
+    parsed = parse(raw, read)
     return Observed(
         uid=metadata["uid"],
         namespace=metadata.get("namespace", ""),
@@ -32,8 +32,8 @@ def observe(raw: Manifest, config: SentinelConfigSpec, now: datetime, outside: O
         generation=int(metadata.get("generation") or 0),
         created=parse_time(str(metadata.get("creationTimestamp") or "-")) or now,
         deleting=bool(metadata.get("deletionTimestamp")),
-        spec=None if errors else spec,
-        problem=Verdict(errors=errors).message,
+        spec=parsed.spec,
+        problem=parsed.problem,
         requester=requester(raw),
         stamp=approver(raw),
         status=observe_status(raw),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sentinel_operator.api.actionpolicy import ActionPolicySpec
 from sentinel_operator.core.admission.actionpolicy import read
-from sentinel_operator.core.admission.verdict import Verdict
+from sentinel_operator.core.parsing import parse
 from sentinel_operator.core.plan import Manifest
 
 
@@ -22,9 +22,8 @@ class Policy:
     @classmethod
     def of(cls, raw: Manifest) -> Policy:
         """Reads a raw object."""
-        spec, errors = read(raw)
-        problem = Verdict(errors=errors).message
-        return cls(name=raw["metadata"]["name"], spec=None if errors else spec, problem=problem)
+        parsed = parse(raw, read)
+        return cls(name=raw["metadata"]["name"], spec=parsed.spec, problem=parsed.problem)
 
     @property
     def rank(self) -> tuple[int, str]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from sentinel_operator.api.kinds import SCAN_JOB, Kind
-from sentinel_operator.api.scanjob import ScanJobSpec
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.admission.scanjob import read
-from sentinel_operator.core.admission.verdict import Verdict
 from sentinel_operator.core.names import REQUESTED_BY, Owner
 from sentinel_operator.core.outside import NOTHING, Outside
+from sentinel_operator.core.parsing import REMEMBERED, ParsedSpecs
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
 from sentinel_operator.core.pods.mentions import Contents, reference, snapshot
 from sentinel_operator.core.reconciler import PODS, ChildKind
@@ -28,23 +25,13 @@ CHILDREN: tuple[ChildKind, ...] = (
     ChildKind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     PODS,
 )
-REMEMBERED = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """The spec if it is valid, and otherwise a message that names every field at fault."""
-
-    spec: ScanJobSpec | None
-    problem: str = ""
 
 
 class ScanJobReconciler:
     """Decides for ScanJobs. Not safe for threads; as many workers of one event loop as you like."""
 
     def __init__(self, *, remembered: int = REMEMBERED) -> None:
-        self._parsed: OrderedDict[tuple[str, int], Parsed] = OrderedDict()
-        self._remembered = remembered
+        self._parsed = ParsedSpecs(read, remembered=remembered)
 
     @property
     def kind(self) -> Kind:
@@ -58,7 +45,7 @@ class ScanJobReconciler:
 
     def references(self, raw: Manifest) -> tuple[ObjectRef, ...]:
         """Names the ConfigMaps that are copied for the pods; none while the spec does not validate."""
-        spec = self._parse(raw).spec
+        spec = self._parsed.of(raw).spec
         if spec is None:
             return ()
         namespace = raw["metadata"]["namespace"]
@@ -75,7 +62,7 @@ class ScanJobReconciler:
         outside: Outside = NOTHING,
     ) -> Observed:
         """Freezes what is known into one value; an object that does not validate is an observation, not an error."""
-        parsed, metadata = self._parse(raw), raw["metadata"]
+        parsed, metadata = self._parsed.of(raw), raw["metadata"]
         owner = Owner(SCAN_JOB.api_version, SCAN_JOB.kind, metadata["namespace"], metadata["name"], metadata["uid"])
         spec, namespace = parsed.spec, owner.namespace
         own, strangers = observe_children(owner, children)
@@ -107,21 +94,6 @@ class ScanJobReconciler:
     def on_error(self, observed: Observed, error: Failure) -> Plan | None:
         """Says what the status and the events should tell when a step failed."""
         return plan_for_failure(observed, error)
-
-    def _parse(self, raw: Manifest) -> Parsed:
-        metadata = raw["metadata"]
-        key = (str(metadata.get("uid") or ""), int(metadata.get("generation") or 0))
-        found = self._parsed.get(key)
-        if found is None:
-            spec, errors = read(raw)
-            found = Parsed(None, Verdict(errors=errors).message) if errors else Parsed(spec)
-            if not all(key):
-                return found
-            self._parsed[key] = found
-            if len(self._parsed) > self._remembered:
-                self._parsed.popitem(last=False)
-        self._parsed.move_to_end(key)
-        return found
 
 
 def _managed_by(raw: Manifest) -> str:

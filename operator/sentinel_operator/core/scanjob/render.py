@@ -8,8 +8,8 @@ from sentinel_operator.api.kinds import SCAN_JOB
 from sentinel_operator.api.scanjob import ScanJobSpec
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.admission.scanjob import read
-from sentinel_operator.core.admission.verdict import Verdict
 from sentinel_operator.core.names import Owner
+from sentinel_operator.core.parsing import parse
 from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.core.pods.mentions import reference, snapshot
 from sentinel_operator.core.scanjob.children import (
@@ -34,9 +34,10 @@ def render(
     those that the spec refers to; one that is not given appears as a placeholder. Raises ValueError, which names the
     field, for a spec that is not valid and for a key that a given ConfigMap lacks.
     """
-    spec, errors = read(raw)
-    if spec is None or errors:
-        raise ValueError(Verdict(errors=errors).message)
+    parsed = parse(raw, read)
+    if parsed.spec is None:
+        raise ValueError(parsed.problem)
+    spec = parsed.spec
     settings, metadata = config or SentinelConfigSpec(), {"namespace": "default", **raw.get("metadata", {})}
     owner = Owner(SCAN_JOB.api_version, SCAN_JOB.kind, metadata["namespace"], metadata["name"], UNKNOWN)
     contents = snapshot(mentioned(spec), namespace=owner.namespace, found=_given(spec, owner.namespace, config_maps))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sentinel_operator.api.conditions import READY, RECONCILING, STALLED, Condition, Decision
 from sentinel_operator.api.scanstatus import ScanJobStatus, ScanProgress, ScanReport, ScanShards
-from sentinel_operator.core.conditions import Finding, conditions, parse_time, rfc3339
-from sentinel_operator.core.plan import Manifest
+from sentinel_operator.core.conditions import Finding, conditions, parse_time, rfc3339, standing
 from sentinel_operator.core.scanjob.assess import Assessment
 from sentinel_operator.core.scanjob.config import price_per_hour, root
 from sentinel_operator.core.scanjob.indexes import count
@@ -123,28 +120,6 @@ def progress_age(observed: Observed) -> float:
     return (observed.now - written).total_seconds() if written is not None else float("inf")
 
 
-def as_manifest(status: ScanJobStatus) -> Manifest:
-    """Writes a status as JSON; what is not known is left out."""
-    written: Manifest = _without_blanks(status.model_dump(by_alias=True, exclude_none=True))
-    return written
-
-
-def standing(summary: Summary) -> tuple[Finding, ...]:
-    """Gives the three conditions that every tool reads."""
-    return (
-        Finding(READY, "True" if summary.ready else "False", summary.reason, summary.message),
-        Finding(
-            RECONCILING,
-            "True" if summary.reconciling else "False",
-            summary.reason,
-            summary.message if summary.reconciling else "",
-        ),
-        Finding(
-            STALLED, "True" if summary.stalled else "False", summary.reason, summary.message if summary.stalled else ""
-        ),
-    )
-
-
 def _domain(observed: Observed, assessment: Assessment) -> tuple[Finding, ...]:
     """Says of the scan itself what a gate may wait for. Nothing is said to be clean before the report says so."""
     end, job = assessment.end, observed.jobs.get("shard")
@@ -184,11 +159,3 @@ def _report(assessment: Assessment) -> ScanReport | None:
 
 def _previous(observed: Observed) -> tuple[Condition, ...]:
     return tuple(observed.status.conditions or ()) if observed.status is not None else ()
-
-
-def _without_blanks(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_blanks(each) for key, each in value.items() if each != ""}
-    if isinstance(value, list):
-        return [_without_blanks(each) for each in value]
-    return value

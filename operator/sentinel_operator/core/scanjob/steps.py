@@ -24,7 +24,6 @@ from sentinel_operator.core.scanjob.observe import JobView, Observed
 from sentinel_operator.core.scanjob.outcome import read_progress
 from sentinel_operator.core.scanjob.progress import WRITE_EVERY
 from sentinel_operator.core.scanjob.status import (
-    as_manifest,
     desired_status,
     kept_status,
     progress_age,
@@ -40,6 +39,7 @@ from sentinel_operator.core.scanjob.summary import (
 )
 from sentinel_operator.core.scanjob.transitions import changes, events, last_decision
 from sentinel_operator.core.scanjob.volumes import Step
+from sentinel_operator.core.written import as_manifest
 
 REJECTED = "ChildRejected"
 REFERENCE_RETRY_SECONDS = 30.0

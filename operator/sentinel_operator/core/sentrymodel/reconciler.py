@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -10,9 +9,11 @@ from datetime import datetime
 from sentinel_operator.api.kinds import SENTRY_MODEL, Kind
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.admission.sentrymodel import read
 from sentinel_operator.core.gpu.join import pod_gpus
 from sentinel_operator.core.names import Owner
 from sentinel_operator.core.outside import NOTHING, Outside
+from sentinel_operator.core.parsing import REMEMBERED, ParsedSpecs
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import PODS, READ, ChildKind
 from sentinel_operator.core.sentrymodel.dataplane import observe_data_plane
@@ -26,7 +27,6 @@ from sentinel_operator.core.sentrymodel.observe import (
     observe_pods,
     observe_status,
 )
-from sentinel_operator.core.sentrymodel.parse import Parsed, parse
 from sentinel_operator.core.sentrymodel.references import Contents, config_maps, contents, reference, secrets
 from sentinel_operator.core.sentrymodel.steps import plan_for, plan_for_failure
 
@@ -45,15 +45,13 @@ CHILDREN: tuple[ChildKind, ...] = (
     ChildKind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", optional=True),
     replace(PODS, evictable=True),
 )
-REMEMBERED = 4096
 
 
 class SentryModelReconciler:
     """Decides for SentryModels. Not safe for threads; as many workers of one event loop as you like."""
 
     def __init__(self, *, remembered: int = REMEMBERED) -> None:
-        self._parsed: OrderedDict[tuple[str, int], Parsed] = OrderedDict()
-        self._remembered = remembered
+        self._parsed = ParsedSpecs(read, remembered=remembered)
 
     @property
     def kind(self) -> Kind:
@@ -67,7 +65,7 @@ class SentryModelReconciler:
 
     def references(self, raw: Manifest) -> tuple[ObjectRef, ...]:
         """Names the ConfigMaps that become part of the revision; none while the spec does not validate."""
-        spec = self._parse(raw).spec
+        spec = self._parsed.of(raw).spec
         if spec is None:
             return ()
         namespace = raw["metadata"]["namespace"]
@@ -84,7 +82,7 @@ class SentryModelReconciler:
         outside: Outside = NOTHING,
     ) -> Observed:
         """Freezes what is known into one value; an object that does not validate is an observation, not an error."""
-        parsed, metadata = self._parse(raw), raw["metadata"]
+        parsed, metadata = self._parsed.of(raw), raw["metadata"]
         owner = Owner(
             SENTRY_MODEL.api_version, SENTRY_MODEL.kind, metadata["namespace"], metadata["name"], metadata["uid"]
         )
@@ -123,20 +121,6 @@ class SentryModelReconciler:
     def on_error(self, observed: Observed, error: Failure) -> Plan | None:
         """Says what the status and the events should tell when a step failed."""
         return plan_for_failure(observed, error)
-
-    def _parse(self, raw: Manifest) -> Parsed:
-        """Validating a spec is the dearest part of a pass that finds nothing to do."""
-        metadata = raw["metadata"]
-        if not metadata.get("uid") or not metadata.get("generation"):
-            return parse(raw)
-        key = (metadata["uid"], int(metadata["generation"]))
-        found = self._parsed.get(key)
-        if found is None:
-            found = self._parsed[key] = parse(raw)
-            if len(self._parsed) > self._remembered:
-                self._parsed.popitem(last=False)
-        self._parsed.move_to_end(key)
-        return found
 
 
 def _field_of(spec: SentryModelSpec | None, name: str) -> str:

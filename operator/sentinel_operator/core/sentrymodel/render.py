@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.api.sentrymodel import SentryModelSpec
+from sentinel_operator.core.admission.sentrymodel import read
+from sentinel_operator.core.parsing import parse
 from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.core.sentrymodel.assess import assess
 from sentinel_operator.core.sentrymodel.desired import desired_children
-from sentinel_operator.core.sentrymodel.parse import parse
 from sentinel_operator.core.sentrymodel.reconciler import SentryModelReconciler
 from sentinel_operator.core.sentrymodel.references import config_maps as mentioned
 from sentinel_operator.core.sentrymodel.references import reference
@@ -30,7 +31,7 @@ def render(
     """
     metadata = {"namespace": "default", **raw.get("metadata", {}), "uid": "", "generation": 1}
     model = {**raw, "metadata": metadata, "status": {}}
-    parsed = parse(model)
+    parsed = parse(model, read)
     if parsed.spec is None:
         raise ValueError(parsed.problem)
     found = _snapshots(parsed.spec, metadata["namespace"], config_maps)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sentinel_operator.api.conditions import READY, RECONCILING, STALLED, Condition, Decision
 from sentinel_operator.api.sentrymodel import RevisionStatus, RolloutStatus, SentryModelStatus
-from sentinel_operator.core.conditions import Finding, conditions
+from sentinel_operator.core.conditions import Finding, conditions, standing
 from sentinel_operator.core.names import as_selector
-from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.rollout.dataplane import observed_weight
 from sentinel_operator.core.rollout.record import progress
 from sentinel_operator.core.sentrymodel.assess import Assessment, known_as
@@ -27,7 +24,7 @@ def desired_status(
 ) -> SentryModelStatus:
     """Gives the whole status. The time of the pass is in it only where something changed."""
     findings = (
-        *_standing(summary),
+        *standing(summary),
         _available(observed, assessment.wanted),
         *verification_findings(observed, assessment),
         *gpu_findings(observed, assessment.spec),
@@ -67,36 +64,12 @@ def undecided_status(observed: Observed, summary: Summary) -> SentryModelStatus:
             "replicas": _serving_pods(observed, stable),
             "ready_replicas": total_ready(observed),
             "conditions": conditions(
-                (*_standing(summary), _available(observed, 1), *kept),
+                (*standing(summary), _available(observed, 1), *kept),
                 previous=_previous(observed),
                 generation=observed.generation,
                 now=observed.now,
             ),
         }
-    )
-
-
-def as_manifest(status: SentryModelStatus) -> Manifest:
-    """Writes a status as JSON; what is not known is left out."""
-    written: Manifest = _without_blanks(status.model_dump(by_alias=True, exclude_none=True))
-    return written
-
-
-def _standing(summary: Summary) -> tuple[Finding, ...]:
-    return (
-        Finding(READY, "True" if summary.ready else "False", summary.reason, summary.message),
-        Finding(
-            RECONCILING,
-            "True" if summary.reconciling else "False",
-            summary.reason,
-            summary.message if summary.reconciling else "",
-        ),
-        Finding(
-            STALLED,
-            "True" if summary.stalled else "False",
-            summary.reason,
-            summary.message if summary.stalled else "",
-        ),
     )
 
 
@@ -156,11 +129,3 @@ def _rollout(assessment: Assessment) -> RolloutStatus | None:
 def _serving_pods(observed: Observed, stable: str) -> int:
     serving = {stable, *(revision for revision in observed.pods if observed.ready(revision) > 0)}
     return sum(len(observed.pods.get(revision, ())) for revision in serving)
-
-
-def _without_blanks(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_blanks(each) for key, each in value.items() if each != ""}
-    if isinstance(value, list):
-        return [_without_blanks(each) for each in value]
-    return value

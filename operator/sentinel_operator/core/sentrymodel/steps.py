@@ -19,9 +19,10 @@ from sentinel_operator.core.sentrymodel.jobs import JobView, expired_jobs
 from sentinel_operator.core.sentrymodel.moving import moves
 from sentinel_operator.core.sentrymodel.observe import Observed
 from sentinel_operator.core.sentrymodel.revision import Revision, desired_revision
-from sentinel_operator.core.sentrymodel.status import as_manifest, desired_status, undecided_status
+from sentinel_operator.core.sentrymodel.status import desired_status, undecided_status
 from sentinel_operator.core.sentrymodel.summary import INVALID_SPEC, NAME_CONFLICT, Summary, goes_on, summarize
 from sentinel_operator.core.sentrymodel.transitions import changes, events, last_decision
+from sentinel_operator.core.written import as_manifest
 
 REJECTED = "ChildRejected"
 REFERENCE_RETRY_SECONDS = 30.0
