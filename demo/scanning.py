@@ -104,12 +104,9 @@ def verdicts_table(scan: Scan) -> Table:
 
 
 def _results(folder: Path) -> Iterator[dict[str, Any]]:
-    for part in sorted((folder / "shards").rglob("part-*.jsonl.gz")):
-        with gzip.open(part, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                record = json.loads(line)
-                if not record.get("footer"):
-                    yield record
+    """Gives every verdict, those included that only the whole dataset has shown."""
+    with gzip.open(folder / "report" / "results.jsonl.gz", "rt", encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
 
 
 def _part_of(name: str) -> str:
