@@ -175,6 +175,9 @@ class ControlPlane:
             *(() if self.nodes else ("--secure-port=0",)),
             # Nodes that go away are noticed in seconds here, not in minutes.
             "--node-monitor-grace-period=20s",
+            # By itself it sends 20 requests a second, whatever there is to do.
+            "--kube-api-qps=500",
+            "--kube-api-burst=1000",
         ]
 
     def _start(self, component: str, *flags: str) -> None:
