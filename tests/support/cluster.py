@@ -28,6 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where pods run: local (made here), kind, kubeconfig (an existing cluster), auto",
     )
     parser.addoption("--gateway", action="store_true", help="test the gateway too, which is built from source")
+    once = parser.getgroup("once", "plans are done once, whatever goes wrong")
+    once.addoption("--once-runs", type=int, default=8, help="how many runs, each with a seed of its own")
+    once.addoption("--once-first", type=int, default=0, help="the first seed")
+    once.addoption("--once-seed", type=int, default=None, help="this seed alone; its story is told (-s)")
+    once.addoption("--once-at-once", type=int, default=4, help="how many runs at once")
 
 
 @pytest.fixture(scope="session")

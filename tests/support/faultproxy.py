@@ -1,7 +1,8 @@
 """A reverse proxy in front of the real API server that fails as told: late, throttled, broken, cut off, or for good.
 
 It serves plain HTTP on loopback and authenticates upstream as the kubeconfig says, so that the operator under test
-needs no credentials. It keeps a record of what passed.
+needs no credentials. It keeps a record of what passed. Where it is told of a label, whoever is behind it sees no other
+objects of the kinds that are watched cluster-wide: so several operators can share one API server.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
+import orjson
 from aiohttp import ClientError, ClientTimeout, web
 from yarl import URL
 
@@ -22,16 +25,25 @@ from sentinel_operator.engine.access import Access, Source
 
 _PASSED_ON = ("Content-Type", "Accept")
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_OWN = "/apis/sentinel.dev/v1alpha1/"
+_NARROWED = {f"{_OWN}{each}" for each in ("actionplans", "actionpolicies", "sentrymodels", "scanjobs")} | {
+    "/api/v1/nodes"
+}
 
 
 @dataclass(slots=True)
 class Seen:
-    """One request, as it came in; `status` is 0 until it is answered."""
+    """One request, as it came in; `status` is 0 until the API server has answered it."""
 
     method: str
     path: str
     watch: bool
     status: int = 0
+    at: float = 0.0
+    """When it came, in seconds since 1970."""
+    dry: bool = False
+    version: int = 0
+    """The resourceVersion that a write has left behind, where its answer tells."""
 
     @property
     def write(self) -> bool:
@@ -64,10 +76,12 @@ def everything(_: Seen) -> bool:
 
 @dataclass(slots=True)
 class Fault:
-    """What to do to the requests that match, `times` of them; `after_forwarding` loses the answer instead."""
+    """What to do to the requests that match, `times` of them after the first `skip`. `after_forwarding` loses the
+    answer instead."""
 
     match: Match
     times: int = 1
+    skip: int = 0
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
@@ -80,12 +94,27 @@ class Fault:
         """Tells whether it has happened as often as it was to."""
         return self.hit >= self.times
 
+    def meets(self, seen: Seen) -> bool:
+        """Tells whether it happens to a request; those that it lets pass first are counted."""
+        if self.spent or not self.match(seen):
+            return False
+        self.skip -= 1
+        return self.skip < 0
+
+
+Moment = Literal["before", "taken"]
+Witness = Callable[[Seen, Moment], None]
+"""Is told of every write that is neither lease nor event: before it is passed on, and once the API server has taken it
+and nobody knows of it yet."""
+
 
 class FaultProxy:
     """One proxy; give each replica its own to tell their requests apart."""
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    def __init__(self, access: Access, *, label: str = "", witness: Witness | None = None) -> None:
+        self._access, self._label, self._witness = access, label, witness
+        self._flows = asyncio.Event()
+        self._flows.set()
         self._faults: list[Fault] = []
         self._watches: dict[asyncio.Task[Any], Seen] = {}
         self._blocked: Match | None = None
@@ -98,10 +127,10 @@ class FaultProxy:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, kubeconfig: Path) -> AsyncIterator[Self]:
+    async def open(cls, kubeconfig: Path, *, label: str = "", witness: Witness | None = None) -> AsyncIterator[Self]:
         """Serves until left."""
         access = await Access.open(Source(kubeconfig))
-        proxy = cls(access)
+        proxy = cls(access, label=label, witness=witness)
         try:
             await proxy._start()
             yield proxy
@@ -137,6 +166,14 @@ class FaultProxy:
         """Cuts every watch under way in the middle of its stream."""
         for task in tuple(self._watches):
             task.cancel()
+
+    def hold(self) -> None:
+        """Lets nothing through, in either direction, and closes nothing: as a network does that has lost its way."""
+        self._flows.clear()
+
+    def let_go(self) -> None:
+        """Lets everything through again; what nobody waits for any more has not arrived."""
+        self._flows.set()
 
     def block(self, match: Match) -> None:
         """Refuses what matches with 503 from now on, and cuts the watches that match."""
@@ -176,13 +213,17 @@ class FaultProxy:
             await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        seen = Seen(request.method, request.path, request.query.get("watch") == "true")
+        seen = Seen(request.method, request.path, request.query.get("watch") == "true", at=time.time())
+        seen.dry = "dryRun" in request.query
         if self.dead.is_set():
             return _cut(request)
         self.log.append(seen)
         if self._blocked is not None and self._blocked(seen):
             return _status(Fault(everything, status=503), seen)
-        fault = next((each for each in self._faults if not each.spent and each.match(seen)), None)
+        body = await request.read()
+        if not await self._passes(request):
+            return _cut(request)
+        fault = next((each for each in self._faults if each.meets(seen)), None)
         last = self._last_write is not None and self._last_write(seen)
         if fault is not None:
             fault.hit += 1
@@ -190,27 +231,55 @@ class FaultProxy:
             if not fault.after_forwarding and (fault.cut or fault.status):
                 seen.status = fault.status
                 return _cut(request) if fault.cut else _status(fault, seen)
+        self._tell(seen, "before")
+        if not await self._passes(request):
+            return _cut(request)
         if last:
             self.dead.set()
-        response = await self._forward(request, seen)
+        response = await self._forward(request, seen, body)
+        self._tell(seen, "taken")
         if (last and not self._last_answered) or (fault is not None and fault.after_forwarding):
             return _cut(request)
+        if self.dead.is_set() and not last:
+            return _cut(request)
+        await self._flows.wait()
         return response
 
-    async def _forward(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+    async def _passes(self, request: web.Request) -> bool:
+        """Waits while all is held up; False for what has been given up meanwhile, or when this is the end of it all."""
+        if not self._flows.is_set():
+            await self._flows.wait()
+            if request.transport is None or request.transport.is_closing():
+                return False
+        return not self.dead.is_set()
+
+    def _tell(self, seen: Seen, moment: Moment) -> None:
+        if self._witness is not None and writes(seen) and not seen.dry:
+            self._witness(seen, moment)
+
+    def _url(self, request: web.Request) -> URL:
+        url = URL(self._access.host + request.raw_path, encoded=True)
+        if not self._label or request.method != "GET" or request.path not in _NARROWED:
+            return url
+        selectors = [self._label, *request.query.getall("labelSelector", ())]
+        return url.update_query(labelSelector=",".join(selectors))
+
+    async def _forward(self, request: web.Request, seen: Seen, body: bytes) -> web.StreamResponse:
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         try:
             async with self._access.session.request(
                 request.method,
-                URL(self._access.host + request.raw_path, encoded=True),
-                data=await request.read() or None,
+                self._url(request),
+                data=body or None,
                 headers={**headers, **await self._access.authorization()},
                 timeout=ClientTimeout(total=None, sock_read=400),
             ) as upstream:
                 seen.status = upstream.status
                 passed = {"Content-Type": upstream.headers.get("Content-Type", "application/json")}
                 if not seen.watch:
-                    return web.Response(status=upstream.status, body=await upstream.read(), headers=passed)
+                    answer = await upstream.read()
+                    seen.version = _version(answer) if seen.write and upstream.status < 300 else 0
+                    return web.Response(status=upstream.status, body=answer, headers=passed)
                 return await self._stream(request, seen, upstream, passed)
         except ClientError:
             return _cut(request)
@@ -220,7 +289,7 @@ class FaultProxy:
     ) -> web.StreamResponse:
         response = web.StreamResponse(status=upstream.status, headers=headers)
         await response.prepare(request)
-        copying = asyncio.create_task(_copy(upstream, response))
+        copying = asyncio.create_task(_copy(upstream, response, self._flows))
         self._watches[copying] = seen
         try:
             await asyncio.wait([copying])
@@ -232,12 +301,18 @@ class FaultProxy:
         return response
 
 
-async def _copy(upstream: Any, response: web.StreamResponse) -> None:
+async def _copy(upstream: Any, response: web.StreamResponse, flows: asyncio.Event) -> None:
     async for chunk in upstream.content.iter_any():
+        await flows.wait()
         try:
             await response.write(chunk)
         except ConnectionError:
             return
+
+
+def _version(answer: bytes) -> int:
+    metadata = orjson.loads(answer).get("metadata") or {}
+    return int(metadata.get("resourceVersion") or 0)
 
 
 def _cut(request: web.Request) -> web.Response:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -76,6 +78,21 @@ class Replica:
         if self._main is not None:
             self._call(self._main.cancel)
         await asyncio.to_thread(self._thread.join, _STOPS)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keeps its loop from doing anything until the block ends: as SIGSTOP does to a process."""
+        over = threading.Event()
+        self._call(over.wait)
+        try:
+            yield
+        finally:
+            over.set()
+
+    @property
+    def over(self) -> bool:
+        """Tells whether it has ended."""
+        return self._outcome.done()
 
     @property
     def leads(self) -> bool:

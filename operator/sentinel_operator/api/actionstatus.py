@@ -37,6 +37,7 @@ DecisionState = Literal[
 Effect = Literal["Pass", "Log", "Warn", "RequireApproval", "Reject"]
 MAX_TRACE = 512
 MAX_DIFF = 256
+MAX_HISTORY = 64
 Short = Annotated[str, Field(max_length=253)]
 Text = Annotated[str, Field(max_length=1024)]
 Json = Annotated[str, Field(max_length=65_536)]
@@ -129,6 +130,16 @@ class DecisionStatus(Model):
     """The inverse, as it is carried out when the plan is rolled back."""
 
 
+class Transition(Model):
+    """A state that the plan came to."""
+
+    number: Annotated[int, Field(ge=1)]
+    """Counts the plan's transitions from 1 on; the CloudEvent of it has this number in its id."""
+    state: PlanState
+    at: str
+    message: Text = ""
+
+
 class ActionPlanStatus(Model):
     """What was observed."""
 
@@ -150,6 +161,13 @@ class ActionPlanStatus(Model):
     """What went wrong first."""
     started_at: str = ""
     finished_at: str = ""
+    history: Annotated[list[Transition], Field(max_length=MAX_HISTORY), list_atomic()] | None = None
+    """Every state that it came to, the last one last. Of a plan that came to more, the last ones."""
+    published: Annotated[int, Field(ge=0)] | None = None
+    """Up to which number of the history the sink of CloudEvents was told; written with whatever is written next, and at
+    the plan's end."""
+    publish_refused: Annotated[int, Field(ge=0)] | None = None
+    """How many of these the sink refused for good."""
     done: int = 0
     total: int = 0
     last_decision: LastDecision | None = None

@@ -51,7 +51,7 @@ class ScanExit(IntEnum):
     PlanMissing = 40
     """The plan that this pod needs is not there, or is another job's."""
     ShardUnreadable = 42
-    """This shard can never be judged; another may."""
+    """What this shard has to judge is gone or was changed; another may be judged."""
     ResultsMissing = 43
     """A shard's results are not whole: nothing is signed over them."""
     SigningFailed = 44

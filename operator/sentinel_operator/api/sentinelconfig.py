@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from sentinel_operator.api.base import Model
+from sentinel_operator.api.cloudevents import CLOUD_EVENTS_RULES, CloudEvents
 from sentinel_operator.api.conditions import Condition
 from sentinel_operator.api.fields import (
     LABEL_KEY,
@@ -113,6 +114,8 @@ class SentinelConfigSpec(Model):
     prices: Prices | None = None
     """Absent: nothing is said of costs."""
     plan_retention: PlanRetention = PlanRetention()
+    cloud_events: Annotated[CloudEvents, CLOUD_EVENTS_RULES] | None = None
+    """Absent: the transitions of ActionPlans are logged, and sent nowhere."""
     operator_namespace: NamespaceName = "sentinel-system"
     """Namespace whose pods the children's NetworkPolicies admit to the metrics port."""
     monitoring_namespace: NamespaceName = ""

@@ -57,8 +57,9 @@ class PlanPruning:
 
     async def once(self) -> int:
         """Removes what has had its time, and counts it. Never raises for the API server's faults."""
-        removed = 0
-        for each in pruned(self._plans(), self._config().plan_retention, self._now())[:_AT_ONCE]:
+        removed, config = 0, self._config()
+        published = config.cloud_events is not None
+        for each in pruned(self._plans(), config.plan_retention, self._now(), published=published)[:_AT_ONCE]:
             try:
                 await self._remove(each)
             except (ApiError, NotLeader) as error:

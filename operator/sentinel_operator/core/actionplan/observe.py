@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sentinel_operator.api.actionstatus import ActionPlanStatus
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.actionplan.edits import without_nulls
+from sentinel_operator.core.actionplan.history import kept, told
 from sentinel_operator.core.actionplan.observed import MEASURED, Observed
 from sentinel_operator.core.actionplan.stamps import approver, requester
 from sentinel_operator.core.actionplan.surroundings import NOWHERE, Surroundings
@@ -45,11 +46,12 @@ def observe(raw: Manifest, config: SentinelConfigSpec, now: datetime, outside: O
 
 
 def observe_status(raw: Manifest) -> ActionPlanStatus:
-    """Reads what an earlier pass wrote; an empty one when there is nothing that can be relied on."""
+    """Reads what an earlier pass wrote; where it cannot be relied on, its history alone."""
     try:
         return ActionPlanStatus.model_validate(raw.get("status") or {})
     except ValidationError:
-        return ActionPlanStatus(state="Failed", message="the status cannot be read, so what was done is not known")
+        message = "the status cannot be read, so what was done is not known"
+        return ActionPlanStatus(state="Failed", message=message, history=kept(raw), published=told(raw).number or None)
 
 
 def _cleaned(around: Surroundings) -> Surroundings:

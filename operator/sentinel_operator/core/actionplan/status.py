@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sentinel_operator.api.actionstatus import FINISHED, ActionPlanStatus, PlanState
 from sentinel_operator.api.conditions import READY, RECONCILING, STALLED
 from sentinel_operator.api.conditions import Decision as LastDecision
+from sentinel_operator.core.actionplan.history import recorded
 from sentinel_operator.core.actionplan.observed import Observed
 from sentinel_operator.core.actionplan.step import Step
 from sentinel_operator.core.conditions import Finding, conditions, rfc3339, truncated
@@ -21,9 +22,10 @@ def desired_status(observed: Observed, step: Step) -> ActionPlanStatus:
     before, status = observed.status, step.status
     state: PlanState = status.state or "Pending"
     moved = before.state != status.state
-    return status.model_copy(
+    status = status.model_copy(update={"state": state})
+    desired = status.model_copy(
         update={
-            "state": state,
+            "history": recorded(status, created=observed.created, now=observed.now),
             "observed_generation": observed.generation,
             "last_decision": _decision(observed, step) if moved else before.last_decision,
             "conditions": conditions(
@@ -34,6 +36,15 @@ def desired_status(observed: Observed, step: Step) -> ActionPlanStatus:
             ),
         }
     )
+    return _marked(desired, observed) if desired != before else desired
+
+
+def _marked(status: ActionPlanStatus, observed: Observed) -> ActionPlanStatus:
+    """Says how far the sink of events is told where something is written anyway: that alone is no reason to."""
+    told = observed.around.told
+    if told is None or told.number <= (status.published or 0):
+        return status
+    return status.model_copy(update={"published": told.number, "publish_refused": told.refused or None})
 
 
 def as_manifest(status: ActionPlanStatus) -> Manifest:

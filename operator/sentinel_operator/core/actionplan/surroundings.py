@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sentinel_operator.core.actionplan.history import Told
 from sentinel_operator.core.actionplan.neighbours import Neighbours
 from sentinel_operator.core.actionplan.view import TargetView
 from sentinel_operator.core.plan import Manifest
@@ -28,6 +29,8 @@ class Surroundings:
     """Of its targets those that another plan has, and which."""
     rehearsed: Mapping[str, str] | None = None
     """What the API server said of each rehearsed decision: empty where it would take it. None: it was not asked."""
+    told: Told | None = None
+    """How far the sink of events has been told of the plan; None where there is none."""
 
 
 NOWHERE = Surroundings()

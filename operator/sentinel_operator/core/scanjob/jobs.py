@@ -101,7 +101,7 @@ def _single() -> Manifest:
         "completions": 1,
         "parallelism": 1,
         "backoffLimit": _TRIES,
-        "podFailurePolicy": {"rules": [_ignored(), _on_codes("FailJob", *_HOPELESS)]},
+        "podFailurePolicy": {"rules": [_ignored(), _on_codes("FailJob", *_HOPELESS, ScanExit.ShardUnreadable)]},
     }
 
 

@@ -15,6 +15,7 @@ import pytest
 from sentinel_operator.api.scanning import CleanLine, ReasonLine, ResultLine, ScanExit
 from sentinel_workloads.objectstore.failures import Failure
 from sentinel_workloads.scan.lines import value_of
+from sentinel_workloads.scan.plan.stored import shard_file
 from tests.integration.scan.pipeline.scene import POISON, Scene, rows
 
 pytestmark = pytest.mark.xdist_group("scan")
@@ -209,6 +210,23 @@ async def test_a_second_plan_keeps_the_first(scene: Scene) -> None:
     with pytest.raises(Failure) as failure:
         await scene.plan(other)
     assert failure.value.code == ScanExit.PlanMissing
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone"])
+async def test_a_shard_whose_work_is_not_what_was_planned_is_lost_alone(scene: Scene, harm: str) -> None:
+    await scene.put({"a.txt": b"one", "b.txt": b"two"})
+    config = scene.config(shards=2)
+    assert (await scene.plan(config)).shards == 2
+    name = f"out/job/{shard_file(0)}"
+    if harm == "gone":
+        await scene.client.delete_object(Bucket=scene.bucket, Key=name)
+    else:
+        await scene.client.put_object(Bucket=scene.bucket, Key=name, Body=b"")
+    with pytest.raises(Failure) as failure:
+        await scene.shard(config, 0)
+    assert failure.value.code == ScanExit.ShardUnreadable
+    assert name in str(failure.value)
+    await scene.shard(config, 1)
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "extra"])

@@ -58,16 +58,16 @@ async def require_plan(output: ObjectStore, *, source: str) -> Plan:
 
 
 async def read_work(output: ObjectStore, plan: Plan, index: int) -> tuple[Work, ...]:
-    """What a shard has to judge; PlanMissing when it is not what was planned."""
+    """What a shard has to judge; ShardUnreadable when it is not what was planned, which says nothing of the others."""
     name = shard_file(index)
     if index >= len(plan.shards):
         raise Failure(ScanExit.PlanMissing, "spec.shards", f"the plan has {len(plan.shards)} shards; {index} is none")
     try:
         body = await output.get(name, limit=MAX_SHARD_BYTES)
     except MissingError as error:
-        raise Failure(ScanExit.PlanMissing, "spec.output", f"there is no {output.uri}{name}") from error
+        raise Failure(ScanExit.ShardUnreadable, "spec.output", f"there is no {output.uri}{name}") from error
     if hashlib.sha256(body).hexdigest() != plan.shards[index]:
-        raise Failure(ScanExit.PlanMissing, "spec.output", f"{output.uri}{name} is not what was planned")
+        raise Failure(ScanExit.ShardUnreadable, "spec.output", f"{output.uri}{name} is not what was planned")
     return tuple(value_of(Work, line) for line in body.splitlines())
 
 
