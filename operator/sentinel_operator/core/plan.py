@@ -1,7 +1,8 @@
 """What one pass decided, as plain values: the engine executes them, the tests read them.
 
-The engine executes a plan in the order apply, scale, delete, evict, patch, status, events. Every step is idempotent,
-so a pass that dies anywhere is simply run again from a fresh observation.
+The engine executes a plan in the order apply, scale, delete, evict, patch, status, events; a guarded one records first:
+its status comes before evictions and patches. Every step is idempotent, so a pass that dies anywhere is simply run
+again from a fresh observation.
 """
 
 from __future__ import annotations
@@ -191,8 +192,9 @@ class Plan:
     patch: tuple[Patch, ...] = ()
     status: Manifest | None = None
     guarded: bool = False
-    """Evictions and patches are sent only while the object still is the one that was observed (it is read again right
-    before), and the status is written only over it (its resourceVersion is a precondition)."""
+    """The status is written only over the object that was observed (its resourceVersion is a precondition), and before
+    evictions and patches. Those are sent only while the object still is that one: by that write, or, where there was
+    nothing to write, by reading it again right before each."""
     events: tuple[Event, ...] = ()
     measure: Measuring | None = None
     watch: Watching | None = None
@@ -201,6 +203,10 @@ class Plan:
     expire: bool = False
     """The object itself has had its time and should be deleted, after everything else."""
     requeue_after: float | None = None
+    paced: bool = False
+    """Nothing is to be seen before `requeue_after`, whatever was written."""
+    passed: tuple[str, ...] = ()
+    """Each state to which the object comes by the status, in order."""
     wants_slot: bool = False
     """It would begin a rollout, had the change budget a slot for it. Whoever executes it asks first and plans anew with
     the answer."""

@@ -197,9 +197,10 @@ class Controller:
             logger.warning("the failure could not be told in the status: %s", error)
 
     def _look_again(self, key: Key, plan: Plan, writes: int) -> None:
-        """After a write there is a pass that sees its outcome: own writes are in the cache already and so cause no
-        event. One that writes every time settles to ever longer intervals instead of spinning."""
-        if not writes:
+        """After a write there is a pass that sees its outcome, unless the plan says when to look: own writes are in the
+        cache already and so cause no event. One that writes every time settles to ever longer intervals instead of
+        spinning."""
+        if not writes or plan.paced:
             self._repeats.pop(key, None)
             if plan.requeue_after is not None:
                 self.queue.add_after(key, plan.requeue_after)

@@ -84,9 +84,16 @@ class Executor:
             writes += await self._step(scale.ref, self._scale(scale))
         for delete in plan.delete:
             writes += await self._step(delete.ref, self._delete(delete))
-        writes += await self.foreign.carry_out(raw, plan)
-        writes += await self.report(raw, plan)
+        writes += await self._record_first(raw, plan) if plan.guarded else await self._record_last(raw, plan)
         return writes + (await self._expire(raw) if plan.expire else 0)
+
+    async def _record_last(self, raw: Manifest, plan: Plan) -> int:
+        return await self.foreign.carry_out(raw, plan) + await self.report(raw, plan)
+
+    async def _record_first(self, raw: Manifest, plan: Plan) -> int:
+        """A status that was written over the very object that was observed says what a read right before would say."""
+        written = await self.report(raw, plan)
+        return written + (await self.foreign.follow_up(plan) if written else await self.foreign.carry_out(raw, plan))
 
     async def report(self, raw: Manifest, plan: Plan) -> int:
         """Writes the status, if it changed, and records the events of the plan; nothing else of it."""

@@ -38,6 +38,18 @@ class Foreign:
             sent += await self._step(raw, patch, guarded=plan.guarded)
         return sent
 
+    async def follow_up(self, plan: Plan) -> int:
+        """Sends what the plan asks for right after its status was written, and counts it. What does not succeed is the
+        next pass's, which knows that status. Raises NotLeader."""
+        sent = 0
+        for step in (*plan.evict, *plan.patch):
+            try:
+                sent += await self._in_time(step)
+            except StepFailed as error:
+                logger.info("left to the next pass: %s", error)
+                break
+        return sent
+
     async def rehearse(self, rehearsals: Sequence[Rehearsal]) -> dict[str, str]:
         """Gives what the API server has against each decision's patches, empty where it would take them. Raises where
         it does not say: an object that has changed since, or is gone, is to be looked at again."""
@@ -69,6 +81,9 @@ class Foreign:
     async def _step(self, raw: Manifest, step: Evict | Patch, *, guarded: bool) -> int:
         if guarded:
             await self.unmoved(raw)
+        return await self._in_time(step)
+
+    async def _in_time(self, step: Evict | Patch) -> int:
         # The clock is looked at last: however long all the rest took, nothing is sent too late.
         if step.not_after is not None and self._now() >= step.not_after:
             logger.info("%s is left as it is: the time was over", step.ref)

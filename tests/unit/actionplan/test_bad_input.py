@@ -158,17 +158,28 @@ def test_a_target_that_vanishes_meanwhile():
     world = a_world()
     world.submit(SCALE)
     executor = Executor(world)
-    executor.run(until=lambda: world.state() == "Executing")
+    executor.dies_once_it_is_recorded()
     world.remove("Deployment", "shop", "web")
     assert executor.run() == "Failed"
-    assert "there is no Deployment shop/web" in world.status()["failure"]
+    assert "its target is gone" in world.status()["failure"]
+
+
+def test_a_target_that_vanishes_before_its_turn_has_come():
+    world = a_world()
+    world.put(a_deployment("api"))
+    world.submit(SCALE, a_decision("restart", "api"))
+    executor = Executor(world)
+    executor.dies_once_it_is_recorded()
+    world.remove("Deployment", "shop", "api")
+    assert executor.run() == "RolledBack"
+    assert "there is no Deployment shop/api" in world.status()["failure"]
 
 
 def test_a_target_that_was_made_anew_meanwhile():
     world = a_world()
     world.submit(SCALE)
     executor = Executor(world)
-    executor.run(until=lambda: bool(world.status().get("decisions", [{}])[0].get("intents")))
+    executor.dies_once_it_is_recorded()
     world.remove("Deployment", "shop", "web")
     world.put(a_deployment())
     assert executor.run() == "Failed"
@@ -205,7 +216,7 @@ def test_what_the_api_server_refuses_at_the_last_moment():
     world = a_world()
     world.submit(SCALE)
     executor = Executor(world)
-    executor.run(until=lambda: bool(world.status().get("decisions", [{}])[0].get("intents")))
+    executor.dies_once_it_is_recorded()
     executor.refused("plan", ObjectRef("apps/v1", "Deployment", "shop", "web"), "denied by a quota")
     assert executor.run() == "Failed"
     assert "denied by a quota" in world.status()["failure"]
@@ -238,9 +249,16 @@ def test_a_rate_survives_a_restart_and_an_hour_ends_it():
 def test_a_freeze_that_begins_after_the_judgement_is_waited_for():
     window = {"start": "2026-01-30T12:05:00Z", "end": "2026-01-30T12:10:00Z"}
     world = a_world(policies=(policy(rule("ChangeFreeze", windows=[window])),))
-    world.submit(SCALE)
+    world.frozen.add("web")
+    world.submit(SCALE, name="before", by=Identity(username="bob"))
     executor = Executor(world)
-    executor.run(until=lambda: world.state() == "Approved")
+    executor.run("before", until=lambda: bool(world.applied))
+    world.submit(a_decision("scale", params={"replicas": 6}))
+    executor.run(until=lambda: world.state() == "Scheduled")
+    world.frozen.clear()
+    world.settle()
+    assert executor.run("before") == "Completed"
+    world.applied.clear()
     world.now = NOW + timedelta(minutes=6)
     executor.run(passes=4)
     assert (world.state(), world.applied) == ("Scheduled", [])

@@ -23,7 +23,7 @@ def test_what_is_past_its_ttl_is_not_executed():
     world = a_world()
     world.submit(SCALE, a_decision("restart", "api", ttl="1h"))
     executor = Executor(world)
-    executor.run(until=lambda: world.state() == "Executing")
+    executor.dies_once_it_is_recorded()
     world.now += timedelta(minutes=20)
     assert executor.run() == "Expired"
     assert world.applied == []

@@ -57,6 +57,7 @@ def test_whoever_dies_the_rate_holds_and_every_plan_comes_to_its_end(events: lis
             executor = Executor(world)
         world.settle()
         check(world)
+        world.now += timedelta(milliseconds=1)
     for _ in range(400):
         if all(world.state(name) in FINISHED for name in NAMES):
             break
@@ -64,6 +65,7 @@ def test_whoever_dies_the_rate_holds_and_every_plan_comes_to_its_end(events: lis
             executor.pass_over(name)
             world.settle()
             check(world)
+            world.now += timedelta(milliseconds=1)
         world.now += timedelta(seconds=5)
     states = [world.state(name) for name in NAMES]
     assert set(states) <= {"Completed", "Rejected", "Expired"}

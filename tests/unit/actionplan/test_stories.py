@@ -45,21 +45,25 @@ def test_a_plan_is_judged_done_and_completed():
         "Reconciling": "False",
         "Stalled": "False",
     }
-    assert states_told(world) == [
-        "Validating",
-        "Approved",
-        "Scheduled",
-        "Executing",
-        "DecisionDone",
-        "Completed",
-    ]
+    assert states_told(world) == ["Executing", "Completed"], "what it passes through is in its history alone"
+    assert [(each["number"], each["state"]) for each in status["history"]] == list(
+        enumerate(["Pending", "Validating", "Approved", "Scheduled", "Executing", "Completed"], start=1)
+    )
+
+
+def test_a_plan_takes_two_writes_beside_the_change_itself():
+    world = a_world()
+    world.submit(SCALE)
+    executor = Executor(world, writes_left=3)
+    assert executor.run() == "Completed"
+    assert executor.writes_left == 0
 
 
 def test_the_intent_is_written_before_anything_is_done():
     world = a_world()
     world.submit(SCALE)
     executor = Executor(world)
-    executor.run(until=lambda: bool(world.status().get("decisions", [{}])[0].get("intents")))
+    executor.dies_once_it_is_recorded()
     assert world.applied == []
     (intent,) = world.decision("scale-web")["intents"]
     assert intent["edits"] == [{"path": ["spec", "replicas"], "before": "3", "after": "5"}]

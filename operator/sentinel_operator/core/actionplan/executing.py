@@ -9,7 +9,17 @@ from sentinel_operator.core.actionplan.intent import generation_of
 from sentinel_operator.core.actionplan.locks import regained
 from sentinel_operator.core.actionplan.observed import Observed
 from sentinel_operator.core.actionplan.order import dependents, ordered
-from sentinel_operator.core.actionplan.step import LOOK_AGAIN, WAIT, Step, ended, records, replaced, stay, to
+from sentinel_operator.core.actionplan.step import (
+    SOON,
+    WAIT,
+    Step,
+    ended,
+    patience,
+    records,
+    replaced,
+    stay,
+    to,
+)
 from sentinel_operator.core.actionplan.verify import examine
 from sentinel_operator.core.analysis.state import FINAL
 from sentinel_operator.core.conditions import rfc3339, truncated
@@ -38,7 +48,7 @@ def execute(observed: Observed) -> Step:
 
 
 def _noted(observed: Observed, driven: Driven) -> Step:
-    """Writes what has become of a decision, or acts; never both, so that what acts is what was written."""
+    """Says what has become of a decision, or acts."""
     before = records(observed)[driven.record.id]
     if driven.record != before:
         failure = observed.status.failure
@@ -49,13 +59,18 @@ def _noted(observed: Observed, driven: Driven) -> Step:
         step = stay(
             observed,
             f"{driven.record.id}: {driven.record.message}",
-            again=0.0 if driven.record.state != before.state else LOOK_AGAIN,
+            again=0.0 if _is_further(driven.record, before) else patience(observed, driven.record),
             decisions=done,
             done=sum(each.state == "Done" for each in done),
             failure=failure,
         )
         return Step(status=step.status, evict=driven.evict, look_again=step.look_again)
-    return Step(status=observed.status, patch=driven.patch, evict=driven.evict, look_again=LOOK_AGAIN)
+    again = SOON if driven.patch else patience(observed, driven.record)
+    return Step(status=observed.status, patch=driven.patch, evict=driven.evict, look_again=again)
+
+
+def _is_further(record: DecisionStatus, before: DecisionStatus) -> bool:
+    return record.state != before.state or record.acted_at != before.acted_at
 
 
 def _next(observed: Observed, decision: Decision, record: DecisionStatus) -> Step:

@@ -28,8 +28,11 @@ class Preview:
 
 
 def judged(observed: Observed) -> PlanJudgement:
-    """Judges all decisions, in the order in which they would be made."""
-    return judge_plan(observed.around.policies, [facts_of(observed, each) for each in ordered(observed.plan.decisions)])
+    """Judges all decisions, in the order in which they would be made; once a pass."""
+    if observed.memory.verdict is None:
+        cases = [facts_of(observed, each) for each in ordered(observed.plan.decisions)]
+        observed.memory.verdict = judge_plan(observed.around.policies, cases)
+    return observed.memory.verdict
 
 
 def preview(observed: Observed) -> Preview:

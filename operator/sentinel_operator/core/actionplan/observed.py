@@ -16,10 +16,18 @@ from sentinel_operator.core.actionplan.verbs.case import Case
 from sentinel_operator.core.actionplan.view import TargetView
 from sentinel_operator.core.analysis.measurement import Measurement
 from sentinel_operator.core.policy.facts import Identity
+from sentinel_operator.core.policy.plan import PlanJudgement
 from sentinel_operator.core.targets import TargetKey
 
 MEASURED = "plan"
 """Under which name a plan's measurements are kept, where those of a delivery have the revision."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the steps of one pass need work out only once: it does not depend on the status, which alone they change."""
+
+    verdict: PlanJudgement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +49,7 @@ class Observed:
     around: Surroundings
     now: datetime
     measured: Mapping[str, Measurement] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory, compare=False)
 
     @property
     def plan(self) -> ActionPlanSpec:

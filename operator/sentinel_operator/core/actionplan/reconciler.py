@@ -9,11 +9,11 @@ from datetime import datetime
 from sentinel_operator.api.actionstatus import ACTING, FINISHED
 from sentinel_operator.api.kinds import ACTION_PLAN, SENTRY_MODEL, Kind
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.core.actionplan.course import course
 from sentinel_operator.core.actionplan.drive import changed, failed
 from sentinel_operator.core.actionplan.life import step
 from sentinel_operator.core.actionplan.observe import observe
 from sentinel_operator.core.actionplan.observed import Observed
-from sentinel_operator.core.actionplan.status import as_manifest, desired_status, events
 from sentinel_operator.core.actionplan.step import Step, ended, records, replaced, stay
 from sentinel_operator.core.outside import NOTHING, Outside
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
@@ -64,12 +64,10 @@ class ActionPlanReconciler:
         return observe(raw, config, now, outside)
 
     def plan(self, observed: Observed) -> Plan:
-        """Decides the next step. What is finished costs nothing."""
+        """Decides the next steps. What is finished costs nothing."""
         if observed.deleting or _is_settled(observed):
             return Plan()
-        if observed.spec is None:
-            return _told(observed, _not_understood(observed))
-        return _told(observed, step(observed))
+        return course(observed, step if observed.spec is not None else _not_understood)
 
     def on_error(self, observed: Observed, error: Failure) -> Plan | None:
         """Says what becomes of a decision whose request the API server refused for good."""
@@ -86,7 +84,7 @@ class ActionPlanReconciler:
             over = over if over.acted_at else changed(over, intents=None)
         failure = observed.status.failure or f"{about.id}: {message}"
         refused = stay(observed, over.message, again=0.0, decisions=replaced(observed, over), failure=failure[:1024])
-        return _told(observed, refused)
+        return course(observed, lambda _: refused)
 
 
 def _read(api_version: str, kind: str, plural: str) -> ChildKind:
@@ -108,19 +106,3 @@ def _not_understood(observed: Observed) -> Step:
     if observed.status.state in FINISHED:
         return Step(status=observed.status)
     return ended(observed, "Rejected", observed.problem, reason=INVALID_SPEC)
-
-
-def _told(observed: Observed, taken: Step) -> Plan:
-    status = desired_status(observed, taken)
-    acts = bool(taken.patch or taken.evict)
-    return Plan(
-        patch=taken.patch,
-        evict=taken.evict,
-        rehearse=taken.rehearse,
-        wants_locks=taken.wants_locks,
-        measure=taken.measure,
-        status=None if acts and status == observed.status else as_manifest(status),
-        guarded=True,
-        events=events(observed.status, status, taken.reason),
-        requeue_after=taken.look_again,
-    )

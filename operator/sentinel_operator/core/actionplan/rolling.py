@@ -7,7 +7,7 @@ from sentinel_operator.core.actionplan.drive import drive_back, undone_from
 from sentinel_operator.core.actionplan.locks import regained
 from sentinel_operator.core.actionplan.observed import Observed
 from sentinel_operator.core.actionplan.order import ordered
-from sentinel_operator.core.actionplan.step import LOOK_AGAIN, Step, ended, records, replaced, stay
+from sentinel_operator.core.actionplan.step import SOON, Step, ended, records, replaced, stay
 
 
 def roll_back(observed: Observed) -> Step:
@@ -20,7 +20,7 @@ def roll_back(observed: Observed) -> Step:
     if current is not None:
         driven = drive_back(observed, current, rolling_back=True)
         if driven.record == current:
-            return Step(status=observed.status, patch=driven.patch, look_again=LOOK_AGAIN)
+            return Step(status=observed.status, patch=driven.patch, look_again=SOON)
         return _noted(observed, driven.record)
     coming = next((each for each in line if _is_owed(each)), None)
     if coming is not None:

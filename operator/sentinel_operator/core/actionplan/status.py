@@ -14,6 +14,7 @@ from sentinel_operator.core.conditions import Finding, conditions, rfc3339, trun
 from sentinel_operator.core.plan import Event, Manifest
 
 _BAD: frozenset[PlanState] = frozenset({"Rejected", "Failed", "Expired", "RollingBack", "RolledBack"})
+_ON_THE_WAY: frozenset[PlanState] = frozenset({"Validating", "Approved", "Scheduled"})
 _TOLD = frozenset({"Done", "Failed", "Expired", "Skipped", "Undone", "UndoFailed"})
 
 
@@ -53,15 +54,19 @@ def as_manifest(status: ActionPlanStatus) -> Manifest:
     return written
 
 
-def events(before: ActionPlanStatus, after: ActionPlanStatus, reason: str) -> tuple[Event, ...]:
-    """Gives an event for each transition: of the plan, and of its decisions."""
-    return (*_of_decisions(before, after), *_of_plan(before, after, reason))
+def events(
+    before: ActionPlanStatus, after: ActionPlanStatus, reason: str, *, in_passing: bool = False
+) -> tuple[Event, ...]:
+    """Gives an event for each transition: of the plan, and of its decisions. Of what it merely passes through on its
+    way to what the same pass tells, there is none: that is in the history alone."""
+    return (*_of_decisions(before, after, in_passing), *_of_plan(before, after, reason, in_passing))
 
 
-def _of_plan(before: ActionPlanStatus, after: ActionPlanStatus, reason: str) -> Iterator[Event]:
+def _of_plan(before: ActionPlanStatus, after: ActionPlanStatus, reason: str, in_passing: bool) -> Iterator[Event]:
     if after.state is None or after.state == before.state:
         return
-    yield Event("Warning" if after.state in _BAD else "Normal", reason or after.state, after.message)
+    if not (in_passing and after.state in _ON_THE_WAY):
+        yield Event("Warning" if after.state in _BAD else "Normal", reason or after.state, after.message)
     fresh = after.judged_at != before.judged_at
     for each in after.trace or () if fresh else ():
         if each.verdict == "Violated" and each.effect == "Warn":
@@ -70,9 +75,11 @@ def _of_plan(before: ActionPlanStatus, after: ActionPlanStatus, reason: str) -> 
             yield Event("Normal", "PolicyAudit", f"{each.decision}: {each.policy} ({each.rule}): {each.message}")
 
 
-def _of_decisions(before: ActionPlanStatus, after: ActionPlanStatus) -> Iterator[Event]:
+def _of_decisions(before: ActionPlanStatus, after: ActionPlanStatus, in_passing: bool) -> Iterator[Event]:
     was = {each.id: each.state for each in before.decisions or ()}
     for each in after.decisions or ():
+        if in_passing and each.state == "Done" and after.total == 1:
+            continue  # the plan itself says so
         if each.state in _TOLD and was.get(each.id, "Pending") != each.state:
             good = each.state in ("Done", "Undone")
             yield Event("Normal" if good else "Warning", f"Decision{each.state}", f"{each.id}: {each.message}")

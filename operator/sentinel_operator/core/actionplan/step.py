@@ -7,10 +7,12 @@ from typing import Any
 
 from sentinel_operator.api.actionstatus import ActionPlanStatus, DecisionStatus, PlanState
 from sentinel_operator.core.actionplan.observed import Observed
-from sentinel_operator.core.conditions import rfc3339, truncated
+from sentinel_operator.core.conditions import parse_time, rfc3339, truncated
 from sentinel_operator.core.plan import Evict, Measuring, Patch, Rehearsal
 from sentinel_operator.core.targets import TargetKey
 
+SOON = 0.3
+"""Seconds until a target that was just changed is looked at."""
 LOOK_AGAIN = 2.0
 """Seconds until a target that is in change is looked at again."""
 WAIT = 10.0
@@ -19,7 +21,8 @@ WAIT = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Nothing is done to the cluster that an earlier pass has not recorded: a step that records does not act."""
+    """Nothing is done to the cluster that was not recorded: a step that records does not act. One that is to be looked
+    at again at once (`look_again` is 0) is followed by the next one within the same pass."""
 
     status: ActionPlanStatus
     reason: str = ""
@@ -59,3 +62,9 @@ def records(observed: Observed) -> dict[str, DecisionStatus]:
 def replaced(observed: Observed, *changed: DecisionStatus) -> list[DecisionStatus]:
     """Gives all records, these among them."""
     return list({**records(observed), **{each.id: each for each in changed}}.values())
+
+
+def patience(observed: Observed, record: DecisionStatus) -> float:
+    """Gives seconds until a target that is in change is looked at again: soon at first, and ever less often."""
+    began = parse_time(record.started_at or "-") or observed.now
+    return min(LOOK_AGAIN, max(SOON, (observed.now - began).total_seconds() / 4))
