@@ -19,6 +19,7 @@ from sentinel_operator.api.fields import (
     list_map,
 )
 from sentinel_operator.api.rules import matching, rules
+from sentinel_operator.api.servicelevels import SERVICE_LEVELS_RULES, ServiceLevels
 
 NamespaceName = Annotated[
     str,
@@ -114,6 +115,7 @@ class SentinelConfigSpec(Model):
     prices: Prices | None = None
     """Absent: nothing is said of costs."""
     plan_retention: PlanRetention = PlanRetention()
+    service_levels: Annotated[ServiceLevels, SERVICE_LEVELS_RULES] = ServiceLevels()
     cloud_events: Annotated[CloudEvents, CLOUD_EVENTS_RULES] | None = None
     """Absent: the transitions of ActionPlans are logged, and sent nowhere."""
     operator_namespace: NamespaceName = "sentinel-system"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
@@ -14,9 +14,11 @@ from sentinel_operator.core.actionplan.index import PlanIndex
 from sentinel_operator.core.actionplan.locktable import LockTable
 from sentinel_operator.core.actionplan.neighbours import targets_of
 from sentinel_operator.core.actionplan.surroundings import NOWHERE, Surroundings
+from sentinel_operator.core.actionplan.view import TargetView
 from sentinel_operator.core.outside import Outside
-from sentinel_operator.core.plan import Manifest, Plan, Rehearsal
+from sentinel_operator.core.plan import LevelsWanted, Manifest, Plan, Rehearsal
 from sentinel_operator.core.policy.policy import Policy
+from sentinel_operator.core.targets import TargetKey
 from sentinel_operator.engine.cache import Key, ObjectCache, key_of
 from sentinel_operator.engine.decider import Decided, Think
 from sentinel_operator.engine.errors import ApiError, Conflict, SubjectGone
@@ -54,6 +56,15 @@ class Asks(Protocol):
         """Reads an object into the cache; raises Conflict or SubjectGone where it is not the one that was seen."""
 
 
+class Levels(Protocol):
+    """Who measures how workloads are doing."""
+
+    async def told(
+        self, targets: Mapping[TargetKey, TargetView], wanted: Sequence[LevelsWanted], /
+    ) -> Mapping[TargetKey, TargetView]:
+        """Gives the targets with the telemetry of those that it is wanted of; never raises."""
+
+
 class PlanDesk:
     """Follows the cache of the ActionPlans (`seen` is its observer).
 
@@ -68,8 +79,10 @@ class PlanDesk:
         policies: Policies,
         wake: Callable[[Key], None],
         transition: Callable[[str], None],
+        levels: Levels,
     ) -> None:
         self._reader, self._policies, self._wake, self._transition = reader, policies, wake, transition
+        self._levels = levels
         self._asks: Asks | None = None
         self._cache: ObjectCache | None = None
         self._index = PlanIndex()
@@ -125,6 +138,9 @@ class PlanDesk:
         told = think(replace(outside, plan=around))
         if told[1].rehearse and self._asks is not None:
             around = replace(around, rehearsed=await self._asks.rehearse(told[1].rehearse))
+        if told[1].wants_levels:
+            around = replace(around, targets=await self._levels.told(around.targets, told[1].wants_levels))
+        if told[1].rehearse or told[1].wants_levels:
             told = think(replace(outside, plan=around))
         if not told[1].wants_locks:
             self._table.step_back(raw["metadata"]["uid"])

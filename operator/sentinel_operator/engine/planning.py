@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Protocol
 
-from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY
+from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY, SENTRY_MODEL
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.engine.cache import Key, ObjectCache
 from sentinel_operator.engine.decider import Around
 from sentinel_operator.engine.foreign import Foreign
 from sentinel_operator.engine.kube import KubeApi
+from sentinel_operator.engine.levels.levels import Levels
+from sentinel_operator.engine.levels.looks import ModelLooks
+from sentinel_operator.engine.levels.prometheus import PrometheusLevels
+from sentinel_operator.engine.measure.secrets import ApiSecrets
 from sentinel_operator.engine.plandesk import PlanDesk
 from sentinel_operator.engine.planpruning import PlanPruning
 from sentinel_operator.engine.planreader import PlanReader
@@ -46,15 +50,33 @@ class Planning:
         now: Callable[[], datetime],
         metrics: PlanMetrics,
         rng: random.Random,
+        pods: ObjectCache,
     ) -> None:
         self._wake, self._policies = wake, ObjectCache()
         self.shelf = PolicyShelf(api, clock=time.monotonic, changed=self._policy_changed)
         reader = PlanReader(api, table, clock=time.monotonic, priced=lambda: config().prices is not None)
+        self.looks = ModelLooks(
+            pods=pods,
+            policies=lambda: self.shelf.known,
+            settings=lambda: config().service_levels,
+            now=now,
+            rng=rng,
+        )
+        asks = PrometheusLevels(
+            read_secret=ApiSecrets(api, clock=time.monotonic),
+            namespace=lambda: config().operator_namespace,
+            clock=time.monotonic,
+            now=now,
+        )
+        self.levels = Levels(
+            settings=lambda: config().service_levels, asks=asks, looks=self.looks, clock=time.monotonic
+        )
         self.desk = PlanDesk(
             reader=reader,
             policies=self.shelf,
             wake=lambda key: wake(ACTION_PLAN.kind, key),
             transition=metrics.plan_became,
+            levels=self.levels,
         )
         self._pruning = PlanPruning(leader_api, plans=self.desk.plans, config=config, now=now, rng=rng)
 
@@ -64,6 +86,8 @@ class Planning:
             yield self.desk.seen
         if kind == ACTION_POLICY.kind:
             yield self.shelf.seen
+        if kind == SENTRY_MODEL.kind:
+            yield self.looks.seen
 
     def around(self, kind: str, cache: ObjectCache, foreign: Foreign) -> Around | None:
         """Gives who answers what plans of a kind depend on; None for other kinds."""
@@ -84,4 +108,5 @@ class Planning:
         """Whom a name stands for is said by all policies together, so each of them may mean something else now."""
         for each in {key, *self._policies}:
             self._wake(ACTION_POLICY.kind, each)
+        self.looks.policies_changed()
         self.desk.wake_unfinished()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from sentinel_operator.core.actionplan.surroundings import Surroundings
+from sentinel_operator.core.actionplan.view import TargetView
+from sentinel_operator.core.levels.measured import Telemetry
 from sentinel_operator.core.outside import NOTHING, Outside
-from sentinel_operator.core.plan import Manifest, Plan, Rehearsal
+from sentinel_operator.core.plan import LevelsWanted, Manifest, Plan, Rehearsal
 from sentinel_operator.core.policy.policy import Policy
 from sentinel_operator.core.targets import TargetKey
 from sentinel_operator.engine.cache import Key, ObjectCache, key_of
@@ -49,9 +51,14 @@ class Desk:
         self.reads = self.lists = 0
         self.woken: list[str] = []
         self.became: list[str] = []
+        self.measured: list[TargetKey] = []
         self.lost = False
         self.desk = PlanDesk(
-            reader=self, policies=self, wake=lambda key: self.woken.append(key.name), transition=self.became.append
+            reader=self,
+            policies=self,
+            wake=lambda key: self.woken.append(key.name),
+            transition=self.became.append,
+            levels=self,
         )
         self.cache = ObjectCache(observer=self.desk.seen)
         self.desk.follow(self.cache, self)
@@ -66,6 +73,13 @@ class Desk:
     async def fresh(self, *, max_age: float = 1.0) -> tuple[Policy, ...]:
         self.lists += 1
         return ()
+
+    async def told(
+        self, targets: Mapping[TargetKey, TargetView], wanted: Sequence[LevelsWanted]
+    ) -> Mapping[TargetKey, TargetView]:
+        self.measured.extend(each.target for each in wanted)
+        found = {each.target: TargetView(raw=None, telemetry=Telemetry()) for each in wanted}
+        return {**targets, **found}
 
     async def rehearse(self, rehearsals: Sequence[Rehearsal]) -> dict[str, str]:
         return {each.decision: "" for each in rehearsals}
@@ -174,3 +188,21 @@ async def test_a_finished_plan_costs_nothing() -> None:
     async with desk.desk.decided(desk.raw("one"), NOTHING, think) as (_, plan):
         assert plan == Plan()
     assert (desk.reads, desk.lists, state_of(desk.raw("one"))) == (0, 0, "Completed")
+
+
+async def test_what_a_plan_is_judged_by_is_measured_before_it_is_granted_anything() -> None:
+    desk = Desk(a_plan("one", "web"))
+    told: list[bool] = []
+
+    def think(outside: Outside) -> tuple[Any, Plan]:
+        assert outside.plan is not None
+        view = outside.plan.targets.get(WEB)
+        told.append(outside.plan.locked)
+        if view is None or view.telemetry is None:
+            return None, Plan(wants_levels=(LevelsWanted(WEB, frozenset({"p99LatencyMs"})),))
+        return None, Plan(wants_locks=() if outside.plan.locked else (WEB,))
+
+    async with desk.desk.decided(desk.raw("one"), NOTHING, think) as (_, plan):
+        assert not plan.wants_locks
+    assert desk.measured == [WEB]
+    assert told == [False, False, False, True]

@@ -117,6 +117,7 @@ def _told(observed: Observed, taken: Step) -> Plan:
         patch=taken.patch,
         evict=taken.evict,
         rehearse=taken.rehearse,
+        wants_levels=taken.wants_levels,
         wants_locks=taken.wants_locks,
         measure=taken.measure,
         status=None if acts and status == observed.status else as_manifest(status),
