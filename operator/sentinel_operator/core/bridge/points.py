@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from sentinel_operator.core.conditions import parse_time
 from sentinel_operator.core.plan import Manifest
@@ -81,5 +81,5 @@ def _ready(status: Manifest) -> int | None:
     return int(said[0] == "True") if said else None
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
