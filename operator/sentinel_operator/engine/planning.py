@@ -13,6 +13,10 @@ from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY, SENTRY_MODEL
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.engine.cache import Key, ObjectCache
+from sentinel_operator.engine.cloudevents import sink
+from sentinel_operator.engine.cloudevents.log import TransitionLog
+from sentinel_operator.engine.cloudevents.published import Published
+from sentinel_operator.engine.cloudevents.publisher import Publisher, PublishingMetrics
 from sentinel_operator.engine.decider import Around
 from sentinel_operator.engine.foreign import Foreign
 from sentinel_operator.engine.kube import KubeApi
@@ -29,7 +33,7 @@ from sentinel_operator.engine.resources import ResourceTable
 Observer = Callable[[Key, Manifest | None], None]
 
 
-class PlanMetrics(Protocol):
+class PlanMetrics(PublishingMetrics, Protocol):
     """Where plans are reported."""
 
     def plan_became(self, state: str) -> None:
@@ -50,6 +54,7 @@ class Planning:
         now: Callable[[], datetime],
         metrics: PlanMetrics,
         rng: random.Random,
+        leads: Callable[[], bool],
         pods: ObjectCache,
     ) -> None:
         self._wake, self._policies = wake, ObjectCache()
@@ -78,12 +83,24 @@ class Planning:
             transition=metrics.plan_became,
             levels=self.levels,
         )
+        self._log = TransitionLog(leads=leads, cluster_id=lambda: config().cluster_id)
+        self._publisher = Publisher(
+            leader_api,
+            sink.EventSink(
+                ApiSecrets(api, clock=time.monotonic, label=sink.LABEL), namespace=lambda: config().operator_namespace
+            ),
+            plans=self.desk.plans,
+            config=config,
+            metrics=metrics,
+            timers=asyncio.get_running_loop(),
+            rng=rng,
+        )
         self._pruning = PlanPruning(leader_api, plans=self.desk.plans, config=config, now=now, rng=rng)
 
     def observers(self, kind: str) -> Iterator[Observer]:
         """Yields whom a cache of a kind has to tell."""
         if kind == ACTION_PLAN.kind:
-            yield self.desk.seen
+            yield from (self.desk.seen, self._log.seen, self._publisher.seen)
         if kind == ACTION_POLICY.kind:
             yield self.shelf.seen
         if kind == SENTRY_MODEL.kind:
@@ -93,7 +110,7 @@ class Planning:
         """Gives who answers what plans of a kind depend on; None for other kinds."""
         if kind == ACTION_PLAN.kind:
             self.desk.follow(cache, foreign)
-            return self.desk
+            return Published(self.desk, self._publisher.told)
         if kind == ACTION_POLICY.kind:
             self._policies = cache
             self.shelf.follow(cache)
@@ -103,6 +120,14 @@ class Planning:
     async def prune(self, elected: asyncio.Event) -> None:
         """Removes finished plans in time, for ever."""
         await self._pruning.run(elected)
+
+    async def publish(self, elected: asyncio.Event) -> None:
+        """Tells the sink of events what plans come to, for ever."""
+        await self._publisher.run(elected)
+
+    def reconfigured(self) -> None:
+        """Takes in that the settings are others."""
+        self._publisher.reconfigured()
 
     def _policy_changed(self, key: Key) -> None:
         """Whom a name stands for is said by all policies together, so each of them may mean something else now."""

@@ -116,6 +116,7 @@ class Runtime:
         supervisor.keep("event recorder", self.recorder.run())
         supervisor.keep("resync", self.resync.run())
         supervisor.keep("pruning of plans", self.planning.prune(self.elector.elected))
+        supervisor.keep("publishing of transitions", self.planning.publish(self.elector.elected))
         supervisor.keep("looks at models", self.planning.looks.run(self.elector.elected))
         self.priming.start(supervisor)
         workers = [
@@ -216,6 +217,7 @@ class Runtime:
             now=functools.partial(datetime.now, UTC),
             metrics=self.metrics,
             rng=self.rng,
+            leads=self.elector.elected.is_set,
             pods=pods,
         )
 
@@ -297,6 +299,7 @@ class Runtime:
             for key in controller.view.primary
             if (raw := controller.view.primary.get(key)) is not None
         )
+        self.planning.reconfigured()
         for controller in self.controllers.values():
             controller.enqueue_all()
 
