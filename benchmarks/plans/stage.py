@@ -1,4 +1,4 @@
-"""What plans are about: workloads without pods, whose controller alone decides, and policies that let the plans pass."""
+"""What plans are about: workloads without pods, whose controller alone decides, and policies that let them pass."""
 
 from __future__ import annotations
 

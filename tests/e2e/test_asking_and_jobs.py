@@ -81,7 +81,8 @@ def test_it_asks_is_measured_and_is_judged_by_a_job(asked: World) -> None:
     eventually(
         lambda: "answered 423 Locked: not on a Friday" in _message(world), within=30, otherwise=lambda: _message(world)
     )
-    question = json.loads(world.kubectl("logs", f"deployment/{KEEPER}").splitlines()[0])
+    said = world.kubectl("logs", f"deployment/{KEEPER}").splitlines()  # the server's own lines among them
+    question = json.loads(next(line for line in said if line.startswith("{")))
     assert question["key"] == f"{closed['status']['rollout']['candidate']}/0/1"
     assert (question["stable"]["version"], question["candidate"]["version"]) == ("1.0.0", "1.1.0")
     world.kubectl("exec", f"deployment/{KEEPER}", "--", "python3", "-c", 'open("/tmp/open", "w")')

@@ -260,6 +260,8 @@ class Evidence(Model):
     bins: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=64), list_atomic()]
     canary: Annotated[list[float], Field(max_length=64), list_atomic()]
     stable: Annotated[list[float], Field(max_length=64), list_atomic()]
+    paired: bool = False
+    """Both revisions were given the same inputs: `canary` counts answers that were the same and that were not."""
 
 
 class MetricStatus(Model):

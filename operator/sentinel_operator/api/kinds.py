@@ -105,6 +105,13 @@ DEFAULT_RULE = CEL(
     holds=lambda raw: raw["metadata"]["name"] == "default",
 )
 
+CLUSTER_RULE = CEL(
+    rule="!has(self.spec.bridge) || self.spec.clusterId != ''",
+    message="must be set for a bridge: a brain may have more clusters than this one",
+    field="spec.clusterId",
+    holds=lambda raw: (raw.get("spec") or {}).get("bridge") is None or bool(raw["spec"].get("clusterId")),
+)
+
 
 def _node_of(raw: Mapping[str, Any]) -> str | None:
     """Gives the node's name; None where the schema has something to say first."""
@@ -151,7 +158,7 @@ SENTINEL_CONFIG = Kind(
         Column(name="Model-Server", path=".spec.images.modelServer", priority=1),
     ),
     namespaced=False,
-    rules=(DEFAULT_RULE,),
+    rules=(DEFAULT_RULE, CLUSTER_RULE),
 )
 NODE_TELEMETRY = Kind(
     kind="NodeTelemetry",

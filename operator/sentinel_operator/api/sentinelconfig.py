@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from sentinel_operator.api.base import Model
+from sentinel_operator.api.bridge import BRIDGE_RULES, Bridge
 from sentinel_operator.api.cloudevents import CLOUD_EVENTS_RULES, CloudEvents
 from sentinel_operator.api.conditions import Condition
 from sentinel_operator.api.fields import (
@@ -19,6 +20,7 @@ from sentinel_operator.api.fields import (
     list_map,
 )
 from sentinel_operator.api.rules import matching, rules
+from sentinel_operator.api.servicelevels import SERVICE_LEVELS_RULES, ServiceLevels
 
 NamespaceName = Annotated[
     str,
@@ -114,8 +116,11 @@ class SentinelConfigSpec(Model):
     prices: Prices | None = None
     """Absent: nothing is said of costs."""
     plan_retention: PlanRetention = PlanRetention()
+    service_levels: Annotated[ServiceLevels, SERVICE_LEVELS_RULES] = ServiceLevels()
     cloud_events: Annotated[CloudEvents, CLOUD_EVENTS_RULES] | None = None
     """Absent: the transitions of ActionPlans are logged, and sent nowhere."""
+    bridge: Annotated[Bridge, BRIDGE_RULES] | None = None
+    """Absent: no brain is told anything, nor asked. Needs clusterId."""
     operator_namespace: NamespaceName = "sentinel-system"
     """Namespace whose pods the children's NetworkPolicies admit to the metrics port."""
     monitoring_namespace: NamespaceName = ""

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from sentinel_operator.core.analysis.progress import Task
 from sentinel_operator.core.analysis.subject import Subject
+from sentinel_operator.core.levels.measured import Level
 from sentinel_operator.core.podreport import Watching
 from sentinel_operator.core.targets import TargetKey
 
@@ -128,6 +129,14 @@ class Rehearsal:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelsWanted:
+    """Service levels of a target that a plan is judged by."""
+
+    target: TargetKey
+    levels: frozenset[Level]
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """A transition worth telling a person; the recorder folds repetitions into a series."""
 
@@ -217,3 +226,5 @@ class Plan:
     got them."""
     rehearse: tuple[Rehearsal, ...] = ()
     """Whoever executes it lets the API server say what it would make of these, and plans anew with the answers."""
+    wants_levels: tuple[LevelsWanted, ...] = ()
+    """Whoever executes it has these measured, and plans anew with what came of it, be it that nobody knows."""

@@ -92,8 +92,9 @@ class Executor:
 
     async def _record_first(self, raw: Manifest, plan: Plan) -> int:
         """A status that was written over the very object that was observed says what a read right before would say."""
-        written = await self.report(raw, plan)
-        return written + (await self.foreign.follow_up(plan) if written else await self.foreign.carry_out(raw, plan))
+        if not (written := await self.report(raw, plan)):
+            return await self.foreign.carry_out(raw, plan)
+        return written + await self.foreign.follow_up(self._primary.get(key_of(raw)) or raw, plan)
 
     async def report(self, raw: Manifest, plan: Plan) -> int:
         """Writes the status, if it changed, and records the events of the plan; nothing else of it."""

@@ -38,14 +38,15 @@ class Foreign:
             sent += await self._step(raw, patch, guarded=plan.guarded)
         return sent
 
-    async def follow_up(self, plan: Plan) -> int:
-        """Sends what the plan asks for right after its status was written, and counts it. What does not succeed is the
-        next pass's, which knows that status. Raises NotLeader."""
+    async def follow_up(self, written: Manifest, plan: Plan) -> int:
+        """Sends what the plan asks for right after its status was written, and counts it. That write vouches for the
+        first step; what does not succeed is the next pass's, which knows that status. Raises NotLeader."""
         sent = 0
-        for step in (*plan.evict, *plan.patch):
+        steps: tuple[Evict | Patch, ...] = (*plan.evict, *plan.patch)
+        for index, step in enumerate(steps):
             try:
-                sent += await self._in_time(step)
-            except StepFailed as error:
+                sent += await self._step(written, step, guarded=index > 0)
+            except (StepFailed, SubjectGone, ApiError) as error:
                 logger.info("left to the next pass: %s", error)
                 break
         return sent

@@ -33,6 +33,15 @@ class Metrics:
         self._plans = Counter(
             "sentinel_plans_total", "ActionPlans that came to a state", ("state",), registry=self.registry
         )
+        self._published = Counter(
+            "sentinel_cloudevents_total",
+            "Attempts to tell the sink of a plan's transition, by what came of them, and transitions lost untold",
+            ("result",),
+            registry=self.registry,
+        )
+        self._pending = Gauge(
+            "sentinel_cloudevents_pending", "Transitions that the sink is still to be told of", registry=self.registry
+        )
         self._dropped = self._counter("events_dropped_total", "Events not sent", "reason")
 
     def render(self) -> bytes:
@@ -64,6 +73,14 @@ class Metrics:
     def plan_became(self, state: str) -> None:
         """Counts an ActionPlan that came to a state."""
         self._plans.labels(state).inc()
+
+    def event_published(self, result: str, count: int = 1) -> None:
+        """Counts what became of events to the sink."""
+        self._published.labels(result).inc(count)
+
+    def events_pending(self, count: Callable[[], int]) -> None:
+        """Asks this function whenever the metrics are read."""
+        self._pending.set_function(lambda: float(count()))
 
     def leads(self, leading: Callable[[], bool]) -> None:
         """Asks this function whenever the metrics are read."""

@@ -93,7 +93,7 @@ class Runtime:
             pods=pods, wake=self._wake, timers=asyncio.get_running_loop(), now=functools.partial(datetime.now, UTC)
         )
         self.telemetry_informer = self._watch_telemetry()
-        self.planning = self._planning()
+        self.planning = self._planning(pods)
         self.controllers = {each.kind.kind: self._controller(each) for each in reconcilers}
         self.reference_watch = self._watch_references()
         self.priming = Priming(
@@ -116,6 +116,8 @@ class Runtime:
         supervisor.keep("event recorder", self.recorder.run())
         supervisor.keep("resync", self.resync.run())
         supervisor.keep("pruning of plans", self.planning.prune(self.elector.elected))
+        supervisor.keep("publishing of transitions", self.planning.publish(self.elector.elected))
+        supervisor.keep("looks at models", self.planning.looks.run(self.elector.elected))
         self.priming.start(supervisor)
         workers = [
             supervisor.start(f"{name} worker {number}", self._work(name, controller))
@@ -136,7 +138,9 @@ class Runtime:
 
     async def close(self) -> None:
         """Ends what is being measured and asked."""
-        await asyncio.gather(self.capacity.close(), *(each.close() for each in self._errands))
+        await asyncio.gather(
+            self.capacity.close(), self.planning.levels.close(), *(each.close() for each in self._errands)
+        )
 
     async def drained(self) -> None:
         """Waits until no pass is under way. The caller bounds the time."""
@@ -199,7 +203,7 @@ class Runtime:
 
         return observe
 
-    def _planning(self) -> Planning:
+    def _planning(self, pods: ObjectCache) -> Planning:
         def wake(kind: str, key: Key) -> None:
             if kind in self.controllers:
                 self.controllers[kind].queue.add(key)
@@ -213,6 +217,8 @@ class Runtime:
             now=functools.partial(datetime.now, UTC),
             metrics=self.metrics,
             rng=self.rng,
+            leads=self.elector.elected.is_set,
+            pods=pods,
         )
 
     def _new_errands(self, queue: WorkQueue[Key]) -> Errands:
@@ -293,6 +299,7 @@ class Runtime:
             for key in controller.view.primary
             if (raw := controller.view.primary.get(key)) is not None
         )
+        self.planning.reconfigured()
         for controller in self.controllers.values():
             controller.enqueue_all()
 

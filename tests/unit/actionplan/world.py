@@ -127,6 +127,9 @@ class World:
     policies: tuple[Policy, ...] = ()
     config: SentinelConfigSpec = field(default_factory=SentinelConfigSpec)
     telemetry: dict[str, Telemetry] = field(default_factory=dict)
+    """By the workload's name; told only to a pass that asks for it."""
+    asked: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    """Whose service levels were asked for, and which."""
     measure: Callable[[str], float | None] = lambda _: None
     """The value of a metric by its name; None is an error of the provider."""
     measured: dict[str, dict[str, Measurement]] = field(default_factory=dict)
@@ -269,6 +272,8 @@ class Executor:
     world: World
     writes_left: int | None = None
     locks: LockTable = field(default_factory=LockTable)
+    measured: frozenset[TargetKey] = frozenset()
+    """Targets whose service levels the pass was told."""
 
     def __post_init__(self) -> None:
         self.locks = LockTable.restored(self.world.plans())
@@ -292,7 +297,7 @@ class Executor:
             pods=self.world.pods_of(key.kind, key.name),
             revisions=self.world.owned(raw, ("ReplicaSet", "ControllerRevision")),
             deployments=self.world.owned(raw, ("Deployment",)),
-            telemetry=self.world.telemetry.get(key.name, Telemetry()),
+            telemetry=self.world.telemetry.get(key.name, Telemetry()) if key in self.measured else None,
         )
 
     def observe(self, raw: Raw, rehearsed: dict[str, str] | None = None) -> Any:
@@ -303,11 +308,14 @@ class Executor:
 
     def decide(self, raw: Raw) -> Plan:
         """One pass, with what it asks of the engine: a rehearsal, its targets."""
+        self.measured = frozenset()
         plan = RECONCILER.plan(self.observe(raw))
-        rehearsed = None
-        if plan.rehearse:
-            rehearsed = {each.decision: self.world.refuses for each in plan.rehearse}
+        rehearsed = {each.decision: self.world.refuses for each in plan.rehearse} if plan.rehearse else None
+        if plan.rehearse or plan.wants_levels:
+            self.measured = frozenset(each.target for each in plan.wants_levels)
+            self.world.asked.extend((str(each.target), each.levels) for each in plan.wants_levels)
             plan = RECONCILER.plan(self.observe(raw, rehearsed))
+            assert not plan.wants_levels, "they were told"
         if not plan.wants_locks:
             self.locks.step_back(raw["metadata"]["uid"])
         elif self.locks.take(raw, plan.wants_locks):

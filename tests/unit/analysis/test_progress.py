@@ -317,6 +317,14 @@ def test_with_all_of_the_traffic_and_nothing_known_of_stable_a_person_is_asked()
     assert at.state.verdict == "Inconclusive"
 
 
+def test_answers_compared_one_by_one_add_up_until_they_are_enough():
+    at = story(LABELS, minSamples=20).takes(labels=OPENED)
+    for _ in range(3):
+        at.after(30).takes(labels={"contrast": Contrast({"good": 7.0, "bad": 0.0}, {}, paired=True)})
+    assert at.metric("labels").inconclusives == 0, at.metric("labels").message
+    assert at.metric("labels").value == 1.0
+
+
 # ---------------------------------------------------------------------------------------------- always
 
 

@@ -144,7 +144,7 @@ def test_answers_compared_one_by_one_are_preferred_to_mixes_of_labels():
     found = contrast(
         "label-agreement", canary="new", stable="old", before=Snapshot(START, {}), after=Snapshot(LATER, after)
     )
-    assert found == Contrast({"good": 98.0, "bad": 2.0}, {})
+    assert found == Contrast({"good": 98.0, "bad": 2.0}, {}, paired=True)
 
 
 # ---------------------------------------------------------------------------------------------- what a status keeps
@@ -154,6 +154,15 @@ def test_counts_survive_their_status():
     counts = Contrast({"good": 3.0, "bad": 1.0}, {"good": 5.0, "bad": 0.0})
     assert from_evidence(to_evidence(counts)) == counts
     assert from_evidence(None) == Contrast({}, {})
+    paired = Contrast({"good": 3.0, "bad": 1.0}, {}, paired=True)
+    assert from_evidence(to_evidence(paired)) == paired
+
+
+def test_answers_compared_one_by_one_are_not_mixed_with_what_was_counted_apart():
+    apart = Contrast({"x": 5.0}, {"x": 9.0})
+    paired = Contrast({"good": 3.0, "bad": 1.0}, {}, paired=True)
+    assert apart.plus(paired) == paired.plus(apart) == paired
+    assert paired.plus(paired) == Contrast({"good": 6.0, "bad": 2.0}, {}, paired=True)
 
 
 def test_a_status_stays_small_whatever_a_model_calls_its_labels():

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from sentinel_operator.core.actionplan.surroundings import Surroundings
+from sentinel_operator.core.actionplan.view import TargetView
+from sentinel_operator.core.levels.measured import Telemetry
 from sentinel_operator.core.outside import NOTHING, Outside
-from sentinel_operator.core.plan import Manifest, Plan, Rehearsal
+from sentinel_operator.core.plan import LevelsWanted, Manifest, Plan, Rehearsal
 from sentinel_operator.core.policy.policy import Policy
 from sentinel_operator.core.targets import TargetKey
 from sentinel_operator.engine.cache import Key, ObjectCache, key_of
@@ -49,9 +51,14 @@ class Desk:
         self.reads = self.lists = 0
         self.woken: list[str] = []
         self.became: list[str] = []
+        self.measured: list[TargetKey] = []
         self.lost = False
         self.desk = PlanDesk(
-            reader=self, policies=self, wake=lambda key: self.woken.append(key.name), transition=self.became.append
+            reader=self,
+            policies=self,
+            wake=lambda key: self.woken.append(key.name),
+            transition=self.became.append,
+            levels=self,
         )
         self.cache = ObjectCache(observer=self.desk.seen)
         self.desk.follow(self.cache, self)
@@ -66,6 +73,13 @@ class Desk:
     async def fresh(self, *, max_age: float = 1.0) -> tuple[Policy, ...]:
         self.lists += 1
         return ()
+
+    async def told(
+        self, targets: Mapping[TargetKey, TargetView], wanted: Sequence[LevelsWanted]
+    ) -> Mapping[TargetKey, TargetView]:
+        self.measured.extend(each.target for each in wanted)
+        found = {each.target: TargetView(raw=None, telemetry=Telemetry()) for each in wanted}
+        return {**targets, **found}
 
     async def rehearse(self, rehearsals: Sequence[Rehearsal]) -> dict[str, str]:
         return {each.decision: "" for each in rehearsals}
@@ -94,7 +108,9 @@ class Desk:
         def think(outside: Outside) -> tuple[Any, Plan]:
             assert outside.plan is not None
             told.append(outside.plan)
-            return None, Plan(wants_locks=() if outside.plan.locked else targets)
+            if not outside.plan.locked:
+                return None, Plan(wants_locks=targets)
+            return None, Plan(status={"state": "Executing"}, passed=("Executing",))
 
         async with self.desk.decided(self.raw(name), NOTHING, think) as (_, plan):
             await asyncio.sleep(0)
@@ -128,8 +144,7 @@ async def test_a_plan_that_is_removed_leaves_its_targets() -> None:
 async def test_whoever_begins_knows_of_all_that_began_before() -> None:
     desk = Desk(a_plan("one", "web", version=1), a_plan("two", "api", version=2))
     _, told = await asyncio.gather(desk.begin("one", WEB), desk.begin("two", API))
-    assert told[0].neighbours.in_flight == frozenset()
-    assert told[-1].neighbours.in_flight == frozenset({WEB}), "looked at again once nobody else moves"
+    assert told[-1].neighbours.in_flight == frozenset({WEB}), "though its status is still being written"
 
 
 async def test_what_was_not_used_is_given_back() -> None:
@@ -139,17 +154,84 @@ async def test_what_was_not_used_is_given_back() -> None:
     assert (await desk.begin("two", WEB))[-1].locked
 
 
-async def test_nothing_is_granted_while_it_is_not_known_what_became_of_the_last_one() -> None:
-    desk = Desk(a_plan("one", "web", version=1), a_plan("two", "api", version=2))
+async def test_what_is_being_written_counts_and_a_write_that_failed_does_not() -> None:
+    desk = Desk(a_plan("one", "web", version=1), a_plan("two", "web", version=2), a_plan("three", "api", version=3))
+
+    def begins(outside: Outside) -> tuple[Any, Plan]:
+        assert outside.plan is not None
+        assert outside.plan.locked
+        return None, Plan(status={"state": "Executing"})
+
+    async def fails() -> None:
+        async with desk.desk.decided(desk.raw("one"), NOTHING, begins):
+            assert not (await desk.begin("two", WEB))[-1].locked
+            assert (await desk.begin("three", API))[-1].neighbours.in_flight == frozenset({WEB})
+            raise Conflict("it has changed")
+
+    with pytest.raises(Conflict):
+        await fails()
+    assert desk.woken == ["two"]
+    told = await desk.begin("two", WEB)
+    assert (told[-1].locked, told[-1].neighbours.in_flight) == (True, frozenset({API}))
+
+
+async def test_what_may_have_been_written_counts_until_that_is_known() -> None:
+    desk = Desk(a_plan("one", "web", version=1), a_plan("two", "api", version=2), a_plan("three", "web", version=3))
     desk.lost = True
     with pytest.raises(Retry):
         await desk.begin("one", WEB, fails=Retry("the answer was lost"))
     with pytest.raises(Retry):
-        await desk.begin("two", API)
-    desk.lost = False
-    desk.becomes("one", "Executing")
+        await desk.begin("one", WEB)
+    assert not (await desk.begin("three", WEB))[-1].locked
     told = await desk.begin("two", API)
     assert (told[-1].locked, told[-1].neighbours.in_flight) == (True, frozenset({WEB}))
+    desk.lost = False
+    await desk.begin("one", WEB)
+    assert desk.became == ["Executing", "Executing"], "it was not written, and is now"
+
+
+async def test_a_write_that_turns_out_not_to_have_happened_leaves_nothing_behind() -> None:
+    desk = Desk(a_plan("one", "web", version=1), a_plan("two", "web", version=2))
+    with pytest.raises(Retry):
+        await desk.begin("one", WEB, fails=Retry("the answer was lost"))
+    assert not (await desk.begin("two", WEB))[-1].locked
+
+    def waits(_: Outside) -> tuple[Any, Plan]:
+        return None, Plan()
+
+    async with desk.desk.decided(desk.raw("one"), NOTHING, waits):
+        pass
+    assert desk.woken == ["two"]
+    assert (await desk.begin("two", WEB))[-1].neighbours.in_flight == frozenset()
+
+
+async def test_a_last_word_is_not_due_to_what_may_never_be_written() -> None:
+    old = a_plan("old", "web", state="Pending", version=1, plan_id="same")
+    desk = Desk(a_plan("young", "api", state="Pending", version=2, plan_id="same"))
+
+    def thinks(outside: Outside) -> tuple[Any, Plan]:
+        assert outside.plan is not None
+        return None, Plan(status={"state": "Rejected" if outside.plan.neighbours.duplicate_of else "Executing"})
+
+    async def judged(name: str) -> str:
+        async with desk.desk.decided(desk.raw(name), NOTHING, thinks) as (_, plan):
+            assert plan.status is not None
+            desk.becomes(name, plan.status["state"])
+        return str(state_of(desk.raw(name)))
+
+    async def writes_young_and_hears_nothing() -> None:
+        async with desk.desk.decided(desk.raw("young"), NOTHING, thinks):
+            desk.cache.put(old)
+            with pytest.raises(Conflict, match="just being written"):
+                await judged("old")
+            raise Retry("the answer was lost")
+
+    with pytest.raises(Retry):
+        await writes_young_and_hears_nothing()
+    with pytest.raises(Conflict, match="just being written"):
+        await judged("old")
+    desk.becomes("young", "Executing")
+    assert await judged("old") == "Rejected"
 
 
 async def test_another_replica_takes_over_what_the_statuses_say() -> None:
@@ -174,3 +256,21 @@ async def test_a_finished_plan_costs_nothing() -> None:
     async with desk.desk.decided(desk.raw("one"), NOTHING, think) as (_, plan):
         assert plan == Plan()
     assert (desk.reads, desk.lists, state_of(desk.raw("one"))) == (0, 0, "Completed")
+
+
+async def test_what_a_plan_is_judged_by_is_measured_before_it_is_granted_anything() -> None:
+    desk = Desk(a_plan("one", "web"))
+    told: list[bool] = []
+
+    def think(outside: Outside) -> tuple[Any, Plan]:
+        assert outside.plan is not None
+        view = outside.plan.targets.get(WEB)
+        if view is None or view.telemetry is None:
+            return None, Plan(wants_levels=(LevelsWanted(WEB, frozenset({"p99LatencyMs"})),))
+        told.append(outside.plan.locked)
+        return None, Plan(status={"state": "Executing"})
+
+    async with desk.desk.decided(desk.raw("one"), NOTHING, think) as (_, plan):
+        assert not plan.wants_levels
+    assert desk.measured == [WEB]
+    assert told == [True], "decided once it is known"

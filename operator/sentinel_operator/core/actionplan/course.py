@@ -23,20 +23,22 @@ def course(observed: Observed, take: Callable[[Observed], Step]) -> Plan:
     being written and read again in between. Each is in the history, at its time.
     """
     now, told, passed = observed, list[Event](), list[str]()
-    for _ in range(_MOST):
-        taken = take(now)
-        status, goes_on = desired_status(now, taken), _goes_on(taken)
+    taken = take(now)
+    for left in range(_MOST, -1, -1):
+        status, goes_on = desired_status(now, taken), left > 0 and _goes_on(taken)
         told.extend(events(now.status, status, taken.reason, in_passing=goes_on))
         if status.state is not None and status.state != now.status.state:
             passed.append(status.state)
         now = replace(now, status=status)
         if not goes_on:
             break
+        taken = take(now)
     acts = bool(taken.patch or taken.evict)
     return Plan(
         patch=taken.patch,
         evict=taken.evict,
         rehearse=taken.rehearse,
+        wants_levels=taken.wants_levels,
         wants_locks=taken.wants_locks,
         measure=taken.measure,
         status=None if acts and now.status == observed.status else as_manifest(now.status),

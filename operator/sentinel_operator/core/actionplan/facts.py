@@ -11,6 +11,7 @@ from sentinel_operator.core.actionplan.observed import Observed
 from sentinel_operator.core.actionplan.pods import leaves, on
 from sentinel_operator.core.actionplan.view import TargetView, spec_of, status_of, wanted_replicas
 from sentinel_operator.core.intstr import resolve
+from sentinel_operator.core.levels.measured import Telemetry
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.core.policy.facts import Approved, Facts, Identity, Requests, TargetFacts
 from sentinel_operator.core.policy.matcher import sources_of
@@ -55,7 +56,7 @@ def _target(observed: Observed, decision: Decision) -> TargetFacts:
         return TargetFacts(
             labels=labels, replicas=len(observed.around.nodes), ready=len(ready), at_risk=1 if mine else 0
         )
-    requests = _requests(observed, view)
+    requests, telemetry = _requests(observed, view), view.telemetry or Telemetry()
     return TargetFacts(
         labels=labels,
         replicas=wanted_replicas(view.raw),
@@ -64,9 +65,10 @@ def _target(observed: Observed, decision: Decision) -> TargetFacts:
         requests=requests,
         cost_per_replica_hour=_price(observed, view, requests),
         currency=observed.config.prices.currency if observed.config.prices is not None else "",
-        uptime_percent=view.telemetry.uptime_percent,
-        p99_latency_ms=view.telemetry.p99_latency_ms,
-        success_rate_percent=view.telemetry.success_rate_percent,
+        uptime_percent=telemetry.uptime_percent,
+        p99_latency_ms=telemetry.p99_latency_ms,
+        success_rate_percent=telemetry.success_rate_percent,
+        measured=telemetry.told,
     )
 
 

@@ -9,6 +9,7 @@ from sentinel_operator.core.actionplan.admissible import faults
 from sentinel_operator.core.actionplan.executing import execute
 from sentinel_operator.core.actionplan.expiry import born, last_deadline
 from sentinel_operator.core.actionplan.judging import judged, preview
+from sentinel_operator.core.actionplan.levels import unmeasured
 from sentinel_operator.core.actionplan.locks import locks
 from sentinel_operator.core.actionplan.observed import Observed
 from sentinel_operator.core.actionplan.rolling import roll_back
@@ -16,6 +17,7 @@ from sentinel_operator.core.actionplan.stamps import ApprovalStamp
 from sentinel_operator.core.actionplan.step import WAIT, Step, ended, stay, to
 from sentinel_operator.core.actionplan.verifying import verify
 from sentinel_operator.core.conditions import rfc3339
+from sentinel_operator.core.plan import LevelsWanted
 from sentinel_operator.core.policy.facts import Identity
 from sentinel_operator.core.policy.plan import PlanJudgement
 
@@ -95,9 +97,11 @@ def _validating(observed: Observed) -> Step:
     shown, mode = preview(observed), observed.plan.mode
     if shown.refused:
         return ended(observed, "Rejected", "; ".join(shown.refused), reason="NotPossible", diff=list(shown.diff))
-    if mode != "Shadow" and shown.rehearsals and observed.around.rehearsed is None:
-        waiting = stay(observed, "the API server is asked what it would make of it")
-        return Step(status=waiting.status, rehearse=shown.rehearsals, look_again=WAIT)
+    rehearse = shown.rehearsals if mode != "Shadow" and observed.around.rehearsed is None else ()
+    levels = unmeasured(observed)
+    if rehearse or levels:
+        waiting = stay(observed, "the API server is asked what it would make of it, and how the targets are doing")
+        return Step(status=waiting.status, rehearse=rehearse, wants_levels=levels, look_again=WAIT)
     verdict = judged(observed)
     told: dict[str, Any] = {"trace": verdict.recorded(), "diff": list(shown.diff), "judged_at": rfc3339(observed.now)}
     against = {name: said for name, said in (observed.around.rehearsed or {}).items() if said}
@@ -122,10 +126,12 @@ def _awaiting(observed: Observed) -> Step:
     if said is not None and stamp is None:
         said_by = "spec.approval: nobody vouches for who set it"
         return stay(observed, said_by, reason="UnknownApprover", again=_patience(observed))
+    if levels := unmeasured(observed):
+        return _measured_first(observed, levels)
     verdict = judged(observed)
     if verdict.effect == "RequireApproval":
         # What it was judged by first stays in the trace: the figures of every look would be a write each.
-        return stay(observed, verdict.reason, again=_patience(observed))
+        return stay(observed, _unless_known(observed, "", verdict), again=_patience(observed))
     by = f"approved by {stamp.by.username}" if stamp is not None and said is not None else "needs no approval any more"
     approval = _approval(observed, stamp) if stamp is not None and said is not None else None
     return to(observed, "Approved", by, trace=verdict.recorded(), approval=approval)
@@ -133,14 +139,27 @@ def _awaiting(observed: Observed) -> Step:
 
 def _scheduled(observed: Observed) -> Step:
     """What has come between since it was judged, a freeze or a full rate, is waited for; until its time is over."""
+    if levels := unmeasured(observed):
+        return _measured_first(observed, levels)
     verdict = judged(observed)
     if verdict.effect == "Reject":
-        return stay(observed, f"waits: {verdict.reason}", reason="WaitingForPolicy")
+        return stay(observed, _unless_known(observed, "waits: ", verdict), reason="WaitingForPolicy")
     if verdict.effect == "RequireApproval":
         return to(observed, "AwaitingApproval", verdict.reason, trace=verdict.recorded())
     if not observed.around.locked:
         return _queued(observed)
     return _begun(observed, verdict)
+
+
+def _measured_first(observed: Observed, levels: tuple[LevelsWanted, ...]) -> Step:
+    return Step(status=observed.status, wants_levels=levels, look_again=WAIT)
+
+
+def _unless_known(observed: Observed, before: str, verdict: PlanJudgement) -> str:
+    """Says why it waits, and the same again as long as the same rule is in the way: the figures of every look would be
+    a write each."""
+    said = observed.status.message
+    return said if said.startswith(f"{before}{verdict.decided_by}: ") else f"{before}{verdict.reason}"
 
 
 def _queued(observed: Observed) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Mapping
 
 from sentinel_operator.api.actionstatus import ACTING
@@ -18,7 +19,10 @@ class LockTable:
 
     def __init__(self) -> None:
         self._held: dict[TargetKey, str] = {}
+        self._holding: dict[str, set[TargetKey]] = {}
         self._waiting: dict[str, tuple[Age, frozenset[TargetKey]]] = {}
+        self._lines: dict[TargetKey, list[tuple[Age, str]]] = {}
+        """Of each target those that wait for it, the oldest first."""
         self._names: dict[str, str] = {}
 
     @classmethod
@@ -27,21 +31,26 @@ class LockTable:
         table = cls()
         for each in map(Digest.of, plans):
             if each.state in ACTING:
-                table._names[each.uid] = each.name
-                table._held.update(dict.fromkeys(each.targets, each.uid))
+                table._hold(each, each.targets)
         return table
+
+    def would_give(self, plan: Manifest, targets: Iterable[TargetKey]) -> bool:
+        """Tells whether a plan that asked now would get all of the targets, or has them."""
+        return self._is_free(Digest.of(plan), frozenset(targets))
 
     def take(self, plan: Manifest, targets: Iterable[TargetKey]) -> bool:
         """Gives a plan all of the targets, or none and a place in the line. One that is older and waits for any of them
         comes first, or a plan with many targets would never have them all."""
         me, wanted = Digest.of(plan), frozenset(targets)
+        self.step_back(me.uid)
+        if self._is_free(me, wanted):
+            self._hold(me, wanted)
+            return True
         self._names[me.uid] = me.name
-        if any(self._held.get(key, me.uid) != me.uid for key in wanted) or self._is_overtaking(me, wanted):
-            self._waiting[me.uid] = (me.age, wanted)
-            return False
-        self._waiting.pop(me.uid, None)
-        self._held.update(dict.fromkeys(wanted, me.uid))
-        return True
+        self._waiting[me.uid] = (me.age, wanted)
+        for key in wanted:
+            insort(self._lines.setdefault(key, []), (me.age, me.uid))
+        return False
 
     def has(self, uid: str, targets: Iterable[TargetKey]) -> bool:
         """Tells whether a plan has all of the targets."""
@@ -51,33 +60,45 @@ class LockTable:
         """Names, for each of the targets that another plan has or comes before, that plan."""
         found: dict[TargetKey, str] = {}
         for key in targets:
-            holder = self._held.get(key) or self._first_in_line(key)
+            holder = self._held.get(key) or next((waiting for _, waiting in self._lines.get(key, ())), None)
             if holder is not None and holder != uid:
                 found[key] = self._names.get(holder, holder)
         return found
 
     def step_back(self, uid: str) -> None:
         """Takes a plan out of the line, that waits for something else now."""
-        self._waiting.pop(uid, None)
+        age, wanted = self._waiting.pop(uid, (("", ""), frozenset[TargetKey]()))
+        for key in wanted:
+            self._lines[key].remove((age, uid))
+            if not self._lines[key]:
+                del self._lines[key]
 
     def release(self, uid: str) -> frozenset[TargetKey]:
         """Frees all that a plan has, which is finished or gone; gives what others may take now."""
-        self._waiting.pop(uid, None)
+        self.step_back(uid)
         self._names.pop(uid, None)
-        freed = frozenset(key for key, holder in self._held.items() if holder == uid)
+        freed = self._holding.pop(uid, set())
         for key in freed:
             del self._held[key]
-        return freed
+        return frozenset(freed)
 
     def waiting_for(self, targets: Iterable[TargetKey]) -> tuple[str, ...]:
         """Gives the uids of those that wait for any of the targets, the oldest first."""
-        freed = frozenset(targets)
-        found = [(age, uid) for uid, (age, wanted) in self._waiting.items() if wanted & freed]
+        found = {each for key in targets for each in self._lines.get(key, ())}
         return tuple(uid for _, uid in sorted(found))
 
-    def _is_overtaking(self, me: Digest, wanted: frozenset[TargetKey]) -> bool:
-        return any(age < me.age and theirs & wanted for uid, (age, theirs) in self._waiting.items() if uid != me.uid)
+    def _is_free(self, me: Digest, wanted: frozenset[TargetKey]) -> bool:
+        if any(self._held.get(key, me.uid) != me.uid for key in wanted):
+            return False
+        first = (line[0] for key in wanted if (line := self._lines.get(key)))
+        return not any(age < me.age and uid != me.uid for age, uid in first)
 
-    def _first_in_line(self, key: TargetKey) -> str | None:
-        line = self.waiting_for((key,))
-        return line[0] if line else None
+    def _hold(self, me: Digest, wanted: Iterable[TargetKey]) -> None:
+        """Where statuses of two replicas say two holders, the later one has it, and the other keeps nothing of it."""
+        self._names[me.uid] = me.name
+        for key in wanted:
+            former = self._held.get(key)
+            if former is not None and former != me.uid:
+                self._holding[former].discard(key)
+            self._held[key] = me.uid
+            self._holding.setdefault(me.uid, set()).add(key)

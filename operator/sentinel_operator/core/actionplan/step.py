@@ -8,7 +8,7 @@ from typing import Any
 from sentinel_operator.api.actionstatus import ActionPlanStatus, DecisionStatus, PlanState
 from sentinel_operator.core.actionplan.observed import Observed
 from sentinel_operator.core.conditions import parse_time, rfc3339, truncated
-from sentinel_operator.core.plan import Evict, Measuring, Patch, Rehearsal
+from sentinel_operator.core.plan import Evict, LevelsWanted, Measuring, Patch, Rehearsal
 from sentinel_operator.core.targets import TargetKey
 
 SOON = 0.3
@@ -30,6 +30,7 @@ class Step:
     patch: tuple[Patch, ...] = ()
     evict: tuple[Evict, ...] = ()
     rehearse: tuple[Rehearsal, ...] = ()
+    wants_levels: tuple[LevelsWanted, ...] = ()
     wants_locks: tuple[TargetKey, ...] = ()
     measure: Measuring | None = field(default=None)
     look_again: float | None = None

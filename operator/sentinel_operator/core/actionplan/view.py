@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from sentinel_operator.core.levels.measured import Telemetry
 from sentinel_operator.core.plan import Manifest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telemetry:
-    """How a workload has been doing, as the operator measures it; None where it does not know."""
-
-    uptime_percent: float | None = None
-    p99_latency_ms: float | None = None
-    success_rate_percent: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +23,8 @@ class TargetView:
     """Of a SentryModel its Deployments."""
     autoscaler: str = ""
     """Name of the HorizontalPodAutoscaler that scales it."""
-    telemetry: Telemetry = field(default_factory=Telemetry)
+    telemetry: Telemetry | None = None
+    """How it has been doing; None as long as nobody has looked, which is done only where a policy asks."""
 
 
 def spec_of(raw: Manifest) -> Mapping[str, Any]:

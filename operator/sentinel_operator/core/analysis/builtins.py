@@ -70,7 +70,7 @@ def _share(contrast: Contrast, *, comparing: bool) -> Reading:
 def chance_explains(builtin: Builtin, contrast: Contrast, reading: Reading, bound: Bound) -> bool:
     """Tells whether a value beyond its bound is no more than what a revision within it shows now and then: one error
     in fifty requests says little of a bound of 1 %."""
-    if builtin in {"score-psi", "label-agreement"} and not is_paired(contrast):
+    if builtin in {"score-psi", "label-agreement"} and not contrast.paired:
         return reading.p_value >= _SURE
     if reading.value < bound.low:
         return False
@@ -115,13 +115,8 @@ def _score_distance(contrast: Contrast, error: float) -> Distance:
     return psi([(canary[le], stable.get(le, 0.0)) for le in canary], error=error)
 
 
-def is_paired(contrast: Contrast) -> bool:
-    """Tells whether both revisions were given the same inputs, so that answers were compared one by one."""
-    return {*contrast.canary} <= {GOOD, BAD} and not contrast.stable and bool(contrast.canary)
-
-
 def _agreement(contrast: Contrast) -> Reading:
-    if is_paired(contrast):
+    if contrast.paired:
         differed = share(contrast.canary)
         return Reading(1 - differed.estimate if differed.of else math.nan, math.nan, differed.of, differed.of)
     ours, theirs = sum(contrast.canary.values()), sum(contrast.stable.values())
@@ -216,7 +211,7 @@ def _psi_test(contrast: Contrast, bound: Bound, error: float, looks: int) -> Fin
 
 
 def _label_test(contrast: Contrast, bound: Bound, error: float, looks: int) -> Finding:
-    if is_paired(contrast):
+    if contrast.paired:
         return compare(share(contrast.canary), Share(0, 0), ratio=0.0, plus=1 - bound.low, error=error)
     return _distances(_label_distance)(contrast, 1 - bound.low, error, looks)
 

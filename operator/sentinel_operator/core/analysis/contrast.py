@@ -20,9 +20,15 @@ class Contrast:
 
     canary: Counts
     stable: Counts
+    paired: bool = False
+    """Both were given the same inputs, and `canary` counts the answers that were the same and those that were not."""
 
     def plus(self, other: Contrast) -> Contrast:
-        """Adds the counts of another time."""
+        """Adds the counts of another time. Answers compared one by one say more than what was counted apart."""
+        if self.paired != other.paired:
+            return self if self.paired else other
+        if self.paired:
+            return Contrast(_sum(self.canary, other.canary), {}, paired=True)
         return Contrast(_sum(self.canary, other.canary), _sum(self.stable, other.stable))
 
     def plus_histogram(self, other: Contrast) -> Contrast:
@@ -63,7 +69,10 @@ def to_evidence(contrast: Contrast) -> Evidence:
     canary, stable = _bounded(contrast.canary, kept), _bounded(contrast.stable, kept)
     bins = [*canary, *(stable.keys() - canary.keys())]
     return Evidence(
-        bins=bins, canary=[canary.get(name, 0.0) for name in bins], stable=[stable.get(name, 0.0) for name in bins]
+        bins=bins,
+        canary=[canary.get(name, 0.0) for name in bins],
+        stable=[stable.get(name, 0.0) for name in bins],
+        paired=contrast.paired,
     )
 
 
@@ -79,6 +88,7 @@ def from_evidence(evidence: Evidence | None) -> Contrast:
     """Reads counts back; a status that somebody garbled counts as empty."""
     if evidence is None or not len(evidence.bins) == len(evidence.canary) == len(evidence.stable):
         return Contrast({}, {})
-    return Contrast(
-        dict(zip(evidence.bins, evidence.canary, strict=True)), dict(zip(evidence.bins, evidence.stable, strict=True))
-    )
+    canary = dict(zip(evidence.bins, evidence.canary, strict=True))
+    if evidence.paired:
+        return Contrast(canary, {}, paired=True)
+    return Contrast(canary, dict(zip(evidence.bins, evidence.stable, strict=True)))

@@ -19,6 +19,7 @@ COMPARED = "sentinel_shadow_compared_total"
 AGREED = "sentinel_shadow_agreed_total"
 ROWS = "sentinel_translation_rows_total"
 STARTED = "process_start_time_seconds"
+MIRRORED = "mirrored"
 FAULTS = frozenset({"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN", "DATA_LOSS"})
 MAX_SERIES = 5_000
 _WANTED = (REQUESTS, SECONDS, PREDICTIONS, SCORES, COMPARED, AGREED, ROWS, STARTED)
@@ -43,11 +44,12 @@ class PodCounts:
     families: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-def read(text: str, *, revision: str = "", candidate: str = "") -> PodCounts:
+def read(text: str, *, revision: str = "", candidate: str = "", mirrored: bool = True) -> PodCounts:
     """Reads the text format of Prometheus; raises ExpositionError.
 
     A pod may serve several revisions, one after the other: of series with a label `revision` those of this one are
-    read. Comparisons of mirrored requests are those with this candidate.
+    read. Comparisons of mirrored requests are those with this candidate. Without `mirrored`, what was only copied to
+    the pod counts for nothing.
     """
     lines = [line for line in text.splitlines() if line.startswith(_WANTED)]
     if len(lines) > MAX_SERIES:
@@ -62,7 +64,7 @@ def read(text: str, *, revision: str = "", candidate: str = "") -> PodCounts:
             if sample.labels.get("candidate", "") == candidate:
                 _add_comparison(families.setdefault("agreement", {GOOD: 0.0, BAD: 0.0}), sample)
             continue
-        if revision and sample.labels.get("revision", revision) != revision:
+        if _is_anothers(sample, revision) or (not mirrored and sample.labels.get("traffic") == MIRRORED):
             continue
         for family, name in _bins(sample):
             counts = families.setdefault(family, {})
@@ -72,6 +74,10 @@ def read(text: str, *, revision: str = "", candidate: str = "") -> PodCounts:
     if "requests" in families:
         families["requests"] = {GOOD: 0.0, BAD: 0.0, **families["requests"]}
     return PodCounts(started, families)
+
+
+def _is_anothers(sample: Sample, revision: str) -> bool:
+    return bool(revision) and sample.labels.get("revision", revision) != revision
 
 
 def _samples(lines: list[str]) -> Iterator[Sample]:

@@ -43,11 +43,16 @@ def contrast(builtin: Builtin, *, canary: str, stable: str, before: Snapshot, af
     family = FAMILY_OF[builtin]
     if builtin == "label-agreement" and any("agreement" in pod.counts.families for pod in after.pods.values()):
         # The same inputs given to both say more than two mixes of labels. Whoever mirrors them has compared.
-        return Contrast(_counted("agreement", None, before=before, after=after), {})
+        return Contrast(_counted("agreement", None, before=before, after=after), {}, paired=True)
     found = Contrast(
         _counted(family, canary, before=before, after=after), _counted(family, stable, before=before, after=after)
     )
     return found.plus_histogram(Contrast({}, {})) if family in HISTOGRAMS else found
+
+
+def counted(family: str, *, before: Snapshot, after: Snapshot) -> Counts:
+    """Gives what all pods counted, of whichever revision they are."""
+    return _counted(family, None, before=before, after=after)
 
 
 def _counted(family: str, revision: str | None, *, before: Snapshot, after: Snapshot) -> Counts:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from sentinel_operator.api.actionplan import Decision
 from sentinel_operator.api.actionverbs import whole_number
+from sentinel_operator.core.levels.measured import Level
 
 Scope = Literal["Workload", "Namespace", "Cluster", "Global"]
 
@@ -49,6 +50,8 @@ class TargetFacts:
     uptime_percent: float | None = None
     p99_latency_ms: float | None = None
     success_rate_percent: float | None = None
+    measured: Mapping[Level, str] = field(default_factory=dict)
+    """Of the three above: how and over which time it was measured, or why it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ class PlanJudgement:
     trace: tuple[Entry, ...]
     reason: str = ""
     """What decided, in words."""
+    decided_by: str = ""
+    """The same without the words: which rule on which decision."""
 
     def recorded(self) -> list[TraceEntry]:
         """Writes the trace into the status: what was violated before what was not, as far as there is room."""
@@ -31,7 +33,7 @@ class PlanJudgement:
 def judge_plan(policies: Iterable[Policy], cases: Sequence[Facts]) -> PlanJudgement:
     """Judges the decisions of a plan, given in the order in which they would be made."""
     known, before = ordered(policies), list[TargetKey]()
-    trace, effects, reason = list[Entry](), list[Effect](), ""
+    trace, effects, reason, decided_by = list[Entry](), list[Effect](), "", ""
     for facts in cases:
         here = TargetKey(facts.decision.target.kind, facts.namespace, facts.decision.target.name)
         judged = judge_ordered(known, _after(facts, here, before))
@@ -39,9 +41,10 @@ def judge_plan(policies: Iterable[Policy], cases: Sequence[Facts]) -> PlanJudgem
         trace.extend(judged.trace)
         if judged.deciding is not None and strictest((judged.effect, *effects)) not in effects:
             entry = judged.deciding
-            reason = f"{entry.decision}: {entry.policy} ({entry.rule}): {entry.message}"
+            decided_by = f"{entry.decision}: {entry.policy} ({entry.rule})"
+            reason = f"{decided_by}: {entry.message}"
         effects.append(judged.effect)
-    return PlanJudgement(effect=strictest(effects), trace=tuple(trace), reason=reason)
+    return PlanJudgement(effect=strictest(effects), trace=tuple(trace), reason=reason, decided_by=decided_by)
 
 
 def told(trace: Sequence[Entry]) -> tuple[Entry, ...]:

@@ -17,6 +17,7 @@ PODS_PER_REVISION = 64
 """Of more, these are asked: always the same ones, so that a pod is compared with itself."""
 _CONCURRENT = 32
 _TIMEOUT = 5.0
+_SOON = 2.0
 _LIMIT = 1024 * 1024
 
 
@@ -51,11 +52,22 @@ class PodMetrics:
                 raise CannotMeasure(f"no pod of the {role} revision {revision} of {len(of)} tells its metrics{why}")
         return Look(Snapshot(at, pods), faults)
 
-    async def _ask(self, target: Target, *, candidate: str) -> Seen | str:
+    async def counts(self, targets: Iterable[Target]) -> Look:
+        """Asks pods of whatever revision what they counted of requests that were really meant for them."""
+        asked = sorted(targets, key=lambda each: each.uid)[:PODS_PER_REVISION]
+        at = self._now()
+        asking = (self._ask(target, candidate="", mirrored=False, timeout=_SOON) for target in asked)
+        answers = await asyncio.gather(*asking)
+        pods = {target.uid: seen for target, seen in zip(asked, answers, strict=True) if isinstance(seen, Seen)}
+        return Look(Snapshot(at, pods), tuple(answer for answer in answers if isinstance(answer, str)))
+
+    async def _ask(
+        self, target: Target, *, candidate: str, mirrored: bool = True, timeout: float = _TIMEOUT
+    ) -> Seen | str:
         async with self._free:
             try:
-                body = await self._fetch.get(target.url, timeout=_TIMEOUT, limit=_LIMIT)
-                counts = read(body.decode(), revision=target.revision, candidate=candidate)
+                body = await self._fetch.get(target.url, timeout=timeout, limit=_LIMIT)
+                counts = read(body.decode(), revision=target.revision, candidate=candidate, mirrored=mirrored)
                 return Seen(target.revision, counts)
             except (CannotMeasure, ExpositionError) as error:
                 return f"{target.name}: {error}"

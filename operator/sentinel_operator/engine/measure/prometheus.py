@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,18 +26,24 @@ async def ask(spec: Prometheus, subject: Subject, *, fetch: Fetch, read: SecretR
     headers = await authorization(spec.authorization, namespace=subject.namespace, host=host, read=read)
 
     async def query(text: str) -> float:
-        body = await fetch.get(
-            f"{spec.address.rstrip('/')}/api/v1/query",
-            params={"query": subject.filled(text), "timeout": spec.timeout},
-            headers=headers,
-            timeout=seconds(spec.timeout),
-            limit=_LIMIT,
-            statuses=_STATUSES,
-        )
-        return only_number(body)
+        timeout = seconds(spec.timeout)
+        return await instant(spec.address, subject.filled(text), timeout=timeout, headers=headers, fetch=fetch)
 
     value = await query(spec.query)
     return value, math.nan if spec.baseline_query is None else await query(spec.baseline_query)
+
+
+async def instant(address: str, query: str, *, timeout: float, headers: Mapping[str, str], fetch: Fetch) -> float:
+    """Gives the value of one query now; NaN for what has no data."""
+    body = await fetch.get(
+        f"{address.rstrip('/')}/api/v1/query",
+        params={"query": query, "timeout": f"{round(1000 * timeout)}ms"},
+        headers=headers,
+        timeout=timeout,
+        limit=_LIMIT,
+        statuses=_STATUSES,
+    )
+    return only_number(body)
 
 
 def only_number(body: bytes) -> float:

@@ -17,9 +17,8 @@ from sentinel_operator.engine.measure.fault import CannotMeasure, quoted
 from sentinel_operator.engine.resources import SECRETS, Resource
 
 LABEL = "sentinel.dev/analysis"
-"""A Secret without it is not read for anybody: who may write a SentryModel may not therefore read Secrets."""
-HOSTS = "sentinel.dev/analysis-hosts"
-"""An annotation that names the only hosts (with their ports, if need be) that its values are sent to."""
+"""A Secret without it is not read for anybody: who may write a SentryModel may not therefore read Secrets. The
+annotation of the same name with `-hosts` names the only hosts (with their ports, if need be) that they go to."""
 _NOT_TOLD = "its answer is not told, for it repeats a Secret"
 _WINDOW = 6
 
@@ -53,8 +52,17 @@ class ApiSecrets:
     """Reads the Secret that is named, and no list of them. What was read is believed for `lifetime` seconds: so long
     does it take until a Secret that is changed, or may no more be sent, is known to be."""
 
-    def __init__(self, api: Getter, *, clock: Callable[[], float], lifetime: float = 30.0, capacity: int = 256) -> None:
+    def __init__(
+        self,
+        api: Getter,
+        *,
+        clock: Callable[[], float],
+        label: str = LABEL,
+        lifetime: float = 30.0,
+        capacity: int = 256,
+    ) -> None:
         self._api, self._clock, self._lifetime, self._capacity = api, clock, lifetime, capacity
+        self._label, self._hosts = label, f"{label}-hosts"
         self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
 
     async def __call__(self, namespace: str, ref: SecretKeyRef, /, *, host: str) -> str:
@@ -67,7 +75,7 @@ class ApiSecrets:
             while len(self._kept) > self._capacity:
                 self._kept.popitem(last=False)
         if kept.hosts is not None and not kept.hosts & _names(host):
-            raise CannotMeasure(f"Secret {namespace}/{ref.name}: its annotation {HOSTS} does not name {host}")
+            raise CannotMeasure(f"Secret {namespace}/{ref.name}: its annotation {self._hosts} does not name {host}")
         return kept.value
 
     async def _read(self, namespace: str, ref: SecretKeyRef) -> _Kept:
@@ -81,9 +89,9 @@ class ApiSecrets:
                 raise CannotMeasure(f"the operator may not read {named}: no Role allows it") from None
             raise CannotMeasure(f"{named} cannot be read: {quoted(error.message)}") from None
         metadata = found["metadata"]
-        if (metadata.get("labels") or {}).get(LABEL) != "true":
-            raise CannotMeasure(f'{named} is not for analyses: it does not bear the label {LABEL}: "true"')
-        hosts = (metadata.get("annotations") or {}).get(HOSTS)
+        if (metadata.get("labels") or {}).get(self._label) != "true":
+            raise CannotMeasure(f'{named} is not meant for this: it does not bear the label {self._label}: "true"')
+        hosts = (metadata.get("annotations") or {}).get(self._hosts)
         value = _decoded((found.get("data") or {}).get(ref.key), f"{named}, key {ref.key}")
         allowed = frozenset(hosts.lower().replace(",", " ").split()) if hosts is not None else None
         return _Kept(self._clock() + self._lifetime, value, allowed)

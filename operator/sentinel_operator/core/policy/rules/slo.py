@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sentinel_operator.api.actionrules import ServiceLevel
+from sentinel_operator.core.levels.measured import Level
 from sentinel_operator.core.policy.facts import Facts
 from sentinel_operator.core.policy.finding import Finding, holds, number, violated
+
+_MEASURED: Mapping[Level, str] = {"p99LatencyMs": "latencyMeasured", "successRatePercent": "successMeasured"}
 
 
 def judge(bound: ServiceLevel, facts: Facts) -> Finding:
@@ -15,6 +18,7 @@ def judge(bound: ServiceLevel, facts: Facts) -> Finding:
         "p99LatencyMs": facts.target.p99_latency_ms,
         "successRatePercent": facts.target.success_rate_percent,
         "cure": facts.is_cure,
+        **{_MEASURED[level]: how for level, how in facts.target.measured.items() if level in _MEASURED},
     }
     breached = "; ".join(_breaches(bound, facts))
     if breached and facts.is_cure:

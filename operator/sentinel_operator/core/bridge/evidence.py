@@ -1,0 +1,46 @@
+"""What a brain tells as its reasons: shown to people, and never a parameter, for nothing is judged by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sentinel_operator.core.bridge.words import Json, Untranslatable
+from sentinel_operator.core.conditions import truncated
+
+CLAIMED_SOURCE = "claimed-source"
+_NAMES = frozenset({"estimated_cost_per_hour", "reason", "source", "rationale", "confidence"})
+_PREFIXES = ("current_", "total_")
+_MOST, _LONGEST, _LONGEST_NAME = 32, 1024, 63
+
+
+def is_evidence(param: str) -> bool:
+    """Tells whether a parameter of a decision is no parameter but a reason for it."""
+    return param in _NAMES or param.startswith(_PREFIXES)
+
+
+def written(said: Iterable[tuple[str, object]]) -> dict[str, str]:
+    """Gives evidence as it stands in an ActionPlan: bounded, the first entries first; how many are left out is said."""
+    entries = {name[:_LONGEST_NAME]: truncated(_text(value), _LONGEST) for name, value in said if name}
+    if len(entries) <= _MOST:
+        return entries
+    kept = dict(list(entries.items())[: _MOST - 1])
+    return {**kept, "left-out": f"{len(entries) - len(kept)} more"}
+
+
+def of_plan(said: Json) -> list[tuple[str, object]]:
+    """Gives what a plan says in its own evidence, and whom it claims to be from."""
+    found = said.get("evidence")
+    if found is not None and not isinstance(found, Mapping):
+        raise Untranslatable("evidence", "must be an object")
+    claimed = said.get("source")
+    return [
+        *((str(key), value) for key, value in (found or {}).items()),
+        *([(CLAIMED_SOURCE, claimed)] if claimed else []),
+        *((name, said[name]) for name in ("confidence", "rationale") if said.get(name)),
+    ]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

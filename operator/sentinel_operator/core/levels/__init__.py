@@ -1,0 +1,1 @@
+"""Service levels: how a workload has been doing, measured and not claimed. Pure."""
