@@ -16,7 +16,7 @@ from sentinel_operator.core.outside import Outside
 from sentinel_operator.core.plan import LevelsWanted, Manifest, Plan, Rehearsal
 from sentinel_operator.core.policy.policy import Policy
 from sentinel_operator.core.targets import TargetKey
-from sentinel_operator.engine.cache import Key, ObjectCache, key_of
+from sentinel_operator.engine.cache import Key, ObjectCache, key_of, version_of
 from sentinel_operator.engine.decider import Decided, Think
 from sentinel_operator.engine.errors import ApiError, Conflict, NotLeader, SubjectGone
 from sentinel_operator.engine.plangrants import Decide, PlanGrants, state_of
@@ -40,8 +40,8 @@ class Reader(Protocol):
 class Policies(Protocol):
     """Who knows the policies."""
 
-    async def fresh(self, *, max_age: float = 1.0) -> tuple[Policy, ...]:
-        """Gives all policies as they were at most so many seconds ago."""
+    async def fresh(self, *, after: int = 0) -> tuple[Policy, ...]:
+        """Gives all policies as they were a moment ago, and not before the write with that resourceVersion."""
 
 
 class Asks(Protocol):
@@ -122,7 +122,7 @@ class PlanDesk:
 
     async def _around(self, raw: Manifest) -> Surroundings:
         # What a plan is judged by is not older than the plan: a policy that was made before it is heard.
-        policies = await self._policies.fresh(max_age=0.0 if state_of(raw) in _NEW else 1.0)
+        policies = await self._policies.fresh(after=version_of(raw) if state_of(raw) in _NEW else 0)
         found = await self._reader.read(raw)
         return Surroundings(policies=policies, targets=found.targets, nodes=found.nodes)
 

@@ -17,7 +17,8 @@ from sentinel_operator.engine.resources import NODES, Resource, ResourceTable
 from sentinel_operator.engine.transport import Query
 
 _NODES_LAST = 10.0
-_AT_ONCE = 8
+_AUTOSCALERS_LAST = 1.0
+_AT_ONCE = 16
 
 
 class Reads(Protocol):
@@ -50,13 +51,15 @@ class PlanReader:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._nodes: dict[str, Manifest] = {}
         self._nodes_until = float("-inf")
+        self._listing = asyncio.Lock()
+        self._autoscaling: dict[str, tuple[float, list[Manifest]]] = {}
 
     async def read(self, plan: Manifest) -> Found:
         """Reads every target of a plan with what hangs on it."""
-        wanted = needed(plan)
+        wanted = needed(plan, priced=self._priced())
         touches_nodes = any(each.key.kind == "Node" for each in wanted)
         nodes = await self._all_nodes(remembered=not touches_nodes) if touches_nodes or self._priced() else {}
-        scaled = await self._autoscalers(wanted) if _scales(plan) else {}
+        scaled = await self._autoscalers(wanted) if _decides_scales(plan) else {}
         views = await asyncio.gather(*(self._view(each, scaled.get(each.key.namespace, ())) for each in wanted))
         targets = {each.key: view for each, view in zip(wanted, views, strict=True)}
         read_again = {key.name: view.raw for key, view in targets.items() if key.kind == "Node" and view.raw}
@@ -71,9 +74,20 @@ class PlanReader:
         return self._nodes
 
     async def _autoscalers(self, wanted: Sequence[Read]) -> dict[str, list[Manifest]]:
-        resource = self._resource("autoscaling/v2", "HorizontalPodAutoscaler")
         namespaces = sorted({each.key.namespace for each in wanted if each.key.namespace})
-        return {each: await self._listed(resource, namespace=each) for each in namespaces}
+        return {each: await self._autoscalers_of(each) for each in namespaces}
+
+    async def _autoscalers_of(self, namespace: str) -> list[Manifest]:
+        """Those who ask within a second share an answer."""
+        async with self._listing:
+            until, found = self._autoscaling.get(namespace, (float("-inf"), list[Manifest]()))
+            if self._clock() >= until:
+                self._autoscaling = {name: each for name, each in self._autoscaling.items() if each[0] > self._clock()}
+                until = self._clock() + _AUTOSCALERS_LAST
+                resource = self._resource("autoscaling/v2", "HorizontalPodAutoscaler")
+                found = await self._listed(resource, namespace=namespace)
+                self._autoscaling[namespace] = until, found
+            return found
 
     async def _view(self, read: Read, autoscalers: Iterable[Manifest]) -> TargetView:
         async with self._slots:
@@ -94,11 +108,11 @@ class PlanReader:
             found = await self._selected("apps/v1", "Deployment", namespace, selector)
             deployments = [each for each in found if _controller(each) == raw["metadata"]["uid"]]
         owners = {raw["metadata"]["uid"], *(each["metadata"]["uid"] for each in deployments)}
-        if read.revisions or deployments:
+        if read.revisions or (deployments and read.pods):
             found = await self._selected("apps/v1", read.revisions or "ReplicaSet", namespace, selector)
             revisions = [each for each in found if _controller(each) in owners]
         owners |= {each["metadata"]["uid"] for each in revisions}
-        pods = await self._selected("v1", "Pod", namespace, selector)
+        pods = await self._selected("v1", "Pod", namespace, selector) if read.pods else []
         scaled = {(read.key.kind, read.key.name), *(("Deployment", each["metadata"]["name"]) for each in deployments)}
         return TargetView(
             raw=raw,
@@ -125,11 +139,17 @@ class PlanReader:
         return self._table.find(ObjectRef(api_version, kind, "", ""))
 
 
-def _scales(plan: Manifest) -> bool:
+def _decides_scales(plan: Manifest) -> bool:
+    """Whether an autoscaler would set the number anew is asked before that is recorded, and not again after it."""
+    status = plan.get("status")
+    records = {each.get("id"): each for each in (status.get("decisions") or ())} if isinstance(status, dict) else {}
     spec = plan.get("spec")
     decisions = spec.get("decisions") if isinstance(spec, dict) else None
-    found = decisions if isinstance(decisions, list) else []
-    return any(isinstance(each, dict) and each.get("verb") == "scale" for each in found)
+    found = [each for each in decisions if isinstance(each, dict)] if isinstance(decisions, list) else []
+    return any(
+        each.get("verb") == "scale" and records.get(each.get("id"), {}).get("state", "Pending") == "Pending"
+        for each in found
+    )
 
 
 def _selector(read: Read, raw: Manifest) -> str:

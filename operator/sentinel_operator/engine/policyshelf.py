@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
@@ -19,6 +19,8 @@ from sentinel_operator.engine.resources import Resource
 
 _POLICIES = Resource.of_kind(ACTION_POLICY)
 _READ_AGAIN = 1.0
+_APART = 0.2
+"""Seconds from one list to the next: in a flood of plans one list serves all that were made before it."""
 Version = tuple[str, int]
 
 
@@ -33,12 +35,19 @@ class PolicyShelf:
     """Follows the cache of the ActionPolicies (`seen` is its observer), and fills it when it may be behind: a watch
     that is down must not let pass what a policy forbids. `changed` is told when there is another policy."""
 
-    def __init__(self, api: Lists, *, clock: Callable[[], float], changed: Callable[[Key], None]) -> None:
-        self._api, self._clock, self._changed = api, clock, changed
+    def __init__(
+        self,
+        api: Lists,
+        *,
+        clock: Callable[[], float],
+        changed: Callable[[Key], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._api, self._clock, self._changed, self._sleep = api, clock, changed, sleep
         self._read: dict[Key, tuple[Version, Policy]] = {}
         self._cache: ObjectCache | None = None
         self._listing = asyncio.Lock()
-        self._as_of = float("-inf")
+        self._as_of, self._version = float("-inf"), 0
 
     def follow(self, cache: ObjectCache) -> None:
         """Takes the cache that it reports of."""
@@ -62,15 +71,17 @@ class PolicyShelf:
         """Gives all policies that are known."""
         return tuple(policy for _, (_, policy) in sorted(self._read.items()))
 
-    async def fresh(self, *, max_age: float = _READ_AGAIN) -> tuple[Policy, ...]:
-        """Gives all policies as they were at most so many seconds before this was asked; those who ask at once share
-        one answer."""
+    async def fresh(self, *, after: int = 0) -> tuple[Policy, ...]:
+        """Gives all policies as they were at most a second before this was asked, and not before the write that has
+        that resourceVersion. Those who ask at about the same time share one answer."""
         asked = self._clock()
         async with self._listing:
-            if self._cache is not None and self._as_of < asked - max_age:
+            if self._cache is not None and (self._as_of < asked - _READ_AGAIN or self._version < after):
+                await self._sleep(max(0.0, self._as_of + _APART - self._clock()))
                 began = self._clock()
-                self._cache.replace(*await self._api.list(_POLICIES))
-                self._as_of = began
+                items, version = await self._api.list(_POLICIES)
+                self._cache.replace(items, version)
+                self._as_of, self._version = began, int(version or 0)
         return self.known
 
     @asynccontextmanager

@@ -70,7 +70,7 @@ class Desk:
         self.reads += 1
         return Found()
 
-    async def fresh(self, *, max_age: float = 1.0) -> tuple[Policy, ...]:
+    async def fresh(self, *, after: int = 0) -> tuple[Policy, ...]:
         self.lists += 1
         return ()
 

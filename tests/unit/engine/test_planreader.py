@@ -59,14 +59,30 @@ async def test_pods_and_revisions_are_those_that_it_controls_whatever_their_labe
         an_object("Pod", "nobodys"),
         an_object("HorizontalPodAutoscaler", "scaler", spec={"scaleTargetRef": {"kind": "Deployment", "name": "web"}}),
     )
-    view = (await reader(server).read(a_plan("scale", replicas=3))).targets[WEB]
+    view = (await reader(server).read(a_plan("reschedule", node="a"))).targets[WEB]
     assert [each["metadata"]["name"] for each in view.revisions] == ["web-1"]
     assert [each["metadata"]["name"] for each in view.pods] == ["mine"]
-    assert view.autoscaler == "scaler"
     assert view.raw is not None
     assert "managedFields" not in view.raw["metadata"]
     assert ("Pod", (("labelSelector", "app=web,!old"),)) in server.asked
-    assert "Node" not in {kind for kind, _ in server.asked}, "they are not needed"
+
+
+async def test_of_a_workload_nothing_is_listed_that_no_decision_is_about() -> None:
+    server = Server(
+        an_object("Deployment", "web", spec={"selector": {"matchLabels": {"app": "web"}}}),
+        an_object("HorizontalPodAutoscaler", "scaler", spec={"scaleTargetRef": {"kind": "Deployment", "name": "web"}}),
+    )
+    made = reader(server)
+    await made.read(a_plan("restart"))
+    assert server.asked == []
+    assert (await made.read(a_plan("scale", replicas=3))).targets[WEB].autoscaler == "scaler"
+    await made.read(a_plan("scale", replicas=3))
+    assert [kind for kind, _ in server.asked] == ["HorizontalPodAutoscaler"], "shared for a second"
+    recorded = {**a_plan("scale", replicas=3), "status": {"decisions": [{"id": "it", "state": "Executing"}]}}
+    await reader(server).read(recorded)
+    assert [kind for kind, _ in server.asked] == ["HorizontalPodAutoscaler"], "decided already"
+    await reader(server).read(a_plan("rollback"))
+    assert [kind for kind, _ in server.asked] == ["HorizontalPodAutoscaler", "ReplicaSet"]
 
 
 async def test_of_a_model_its_deployments_and_their_pods() -> None:

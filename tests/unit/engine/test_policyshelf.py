@@ -26,9 +26,15 @@ class Server:
         self.items: list[Manifest] = []
         self.now, self.version, self.asked = 0.0, 10, 0
         self.changed: list[str] = []
-        self.shelf = PolicyShelf(self, clock=lambda: self.now, changed=lambda key: self.changed.append(key.name))
+        self.shelf = PolicyShelf(
+            self, clock=lambda: self.now, changed=lambda key: self.changed.append(key.name), sleep=self.sleep
+        )
         self.cache = ObjectCache(observer=self.shelf.seen)
         self.shelf.follow(self.cache)
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
 
     async def list(self, _: Resource) -> tuple[list[Manifest], str]:
         self.asked += 1
@@ -42,23 +48,36 @@ async def test_a_policy_that_no_watch_has_told_of_is_heard() -> None:
     assert await server.shelf.fresh() == ()
     server.items = [a_policy("small", 11)]
     server.version = 11
-    assert [each.name for each in await server.shelf.fresh(max_age=0.0)] == ["small"]
+    assert [each.name for each in await server.shelf.fresh(after=11)] == ["small"]
     assert server.cache.get(Key("", "small")) is not None
     server.items, server.version = [], 12
-    assert await server.shelf.fresh(max_age=0.0) == ()
+    assert await server.shelf.fresh(after=12) == ()
     assert server.changed == ["small", "small"]
 
 
-async def test_those_who_ask_at_once_share_an_answer_and_a_young_one_is_good_enough() -> None:
+async def test_a_list_serves_all_that_was_written_before_it_and_a_young_one_all_else() -> None:
     server = Server()
-    await asyncio.gather(*(server.shelf.fresh(max_age=0.0) for _ in range(10)))
-    assert server.asked <= 2
-    asked = server.asked
-    await server.shelf.fresh(max_age=1.0)
-    assert server.asked == asked
+    await asyncio.gather(*(server.shelf.fresh(after=number) for number in range(11)))
+    assert server.asked == 1
+    await server.shelf.fresh()
+    assert server.asked == 1
     server.now += 2.0
-    await server.shelf.fresh(max_age=1.0)
-    assert server.asked == asked + 1
+    await server.shelf.fresh()
+    assert server.asked == 2
+
+
+async def test_in_a_flood_there_are_so_many_lists_a_second_and_no_more() -> None:
+    server = Server()
+    began = server.now
+    for number in range(11, 61):
+        server.version = number
+        await server.shelf.fresh(after=number)
+    assert server.asked == 50
+    assert server.now - began >= 49 * 0.2
+    alone = server.now = server.now + 5.0
+    server.version = 70
+    await server.shelf.fresh(after=70)
+    assert server.now == alone + 0.1, "one that comes alone waits for nothing but the list"
 
 
 async def test_a_status_that_is_written_is_no_other_policy() -> None:

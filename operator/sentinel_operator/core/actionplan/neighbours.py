@@ -144,6 +144,15 @@ def targets_of(raw: Manifest) -> frozenset[TargetKey]:
     return frozenset(found)
 
 
+def verbs_of(raw: Manifest) -> Mapping[TargetKey, frozenset[str]]:
+    """Gives what a raw plan does to each of its targets."""
+    found: dict[TargetKey, frozenset[str]] = {}
+    for verb, key in _said(raw):
+        if key is not None:
+            found[key] = found.get(key, frozenset()) | {verb}
+    return found
+
+
 def _said(raw: Manifest) -> frozenset[Said]:
     namespace = str(raw["metadata"].get("namespace") or "")
     decisions = _decisions(_map(raw.get("spec")))
