@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import signal
 import threading
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ from sentinel_operator.core.sentrymodel.reconciler import SentryModelReconciler
 from sentinel_operator.engine import http
 from sentinel_operator.engine.access import Access, Source
 from sentinel_operator.engine.certs import CertificateSettings, WebhookCertificate, service_hosts
+from sentinel_operator.engine.controller import Controller
 from sentinel_operator.engine.runtime import Runtime, RuntimeSettings
 from sentinel_operator.engine.served import Served
 from sentinel_operator.engine.supervisor import Supervisor, Task, why
@@ -106,7 +108,9 @@ class App:
         certificate, server = self._webhook(runtime)
         self.admission = server
         insights = watch.Insights()
-        served = Served(runtime.api, self.parts.kinds, found=partial(watch.notice, insights), rng=runtime.rng)
+        by_kopf = [each for name, each in runtime.controllers.items() if name not in runtime.watched]
+        noticed = partial(watch.notice, [each.reconciler.kind for each in by_kopf], insights)
+        served = Served(runtime.api, self.parts.kinds, found=noticed, rng=runtime.rng)
         checks = {"resources served": served.complete.is_set, "caches synced": lambda: runtime.synced}
         if server is not None:
             checks["webhook serving"] = server.serving.is_set
@@ -119,9 +123,11 @@ class App:
         supervisor.keep("discovery", served.run())
         if certificate is not None:
             supervisor.keep("webhook certificate", certificate.run())
+        if server is not None:
+            supervisor.keep("webhook", server.run())
         elector, workers = runtime.start(supervisor)
         kopf_stop = asyncio.Event()
-        shell = supervisor.start("kopf", self._shell(access, runtime, insights, server, kopf_stop))
+        shell = supervisor.start("kopf", self._shell(access, by_kopf, insights, kopf_stop, runtime.rng))
         self.serving.set()
         try:
             return await self._until_end(supervisor, runtime, elector, workers)
@@ -167,20 +173,18 @@ class App:
     async def _shell(
         self,
         access: Access,
-        runtime: Runtime,
+        watched: Sequence[Controller],
         insights: watch.Insights,
-        server: AdmissionServer | None,
         stop: asyncio.Event,
+        rng: random.Random,
     ) -> None:
         registry = kopf.OperatorRegistry()
         lifecycle.login(registry, access)
-        watch.register(registry, runtime.controllers.values())
-        if server is not None:
-            admission.register(registry, self.parts.kinds, self.parts.validators, authorizer=runtime.api)
+        watch.register(registry, watched)
         ready = asyncio.Event()
         signals = asyncio.create_task(self._take_signals(ready))
         try:
-            chosen = lifecycle.settings(runtime.rng, admission_server=server)
+            chosen = lifecycle.settings(rng)
             await lifecycle.run(registry, chosen, insights, stop=stop, ready=ready)
         finally:
             signals.cancel()
@@ -188,7 +192,7 @@ class App:
             self.stop.set()  # a signal that came before ours were installed
 
     async def _take_signals(self, kopf_ready: asyncio.Event) -> None:
-        """Replaces kopf's signal handlers: passes are to end, and the webhook to answer, before kopf stops."""
+        """Replaces kopf's signal handlers: passes are to end before anything stops."""
         await kopf_ready.wait()
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -196,8 +200,8 @@ class App:
 
     def _webhook(self, runtime: Runtime) -> tuple[WebhookCertificate | None, AdmissionServer | None]:
         settings = self.settings
-        paths = admission.paths(self.parts.kinds, self.parts.validators)
-        if not settings.webhook or not paths:
+        answers = admission.answers(self.parts.kinds, self.parts.validators, authorizer=runtime.api)
+        if not settings.webhook or not answers:
             return None, None
         certificate = WebhookCertificate(
             runtime.api,
@@ -216,7 +220,7 @@ class App:
         server = AdmissionServer(
             host=settings.webhook_host,
             port=settings.webhook_port,
-            paths=paths,
+            answers=answers,
             context=certificate.context,
             loaded=certificate.loaded,
         )

@@ -31,6 +31,7 @@ class Priming:
         *,
         controllers: Mapping[str, Controller],
         informers: Mapping[Resource, Informer],
+        watched: Mapping[str, Informer],
         optional: Collection[Resource],
         configured: asyncio.Event,
         elected: asyncio.Event,
@@ -38,6 +39,7 @@ class Priming:
         rng: random.Random,
     ) -> None:
         self._api, self._controllers, self._informers, self._optional = api, controllers, informers, optional
+        self._watched = watched
         self._configured, self._elected, self._budgeted, self._rng = configured, elected, budgeted, rng
         self.primed = {name: asyncio.Event() for name in controllers}
         self.recounted = {name: asyncio.Event() for name in controllers}
@@ -57,6 +59,10 @@ class Priming:
         for resource in controller.view.children:
             informer = self._informers[resource]
             await (informer.settled if resource in self._optional else informer.synced).wait()
+        if name in self._watched:
+            await self._watched[name].synced.wait()
+            self.primed[name].set()
+            return
         items, version = await self._listed(controller.view.resource)
         controller.view.primary.replace(items, version)
         for key in controller.view.primary:

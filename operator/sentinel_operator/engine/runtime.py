@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sentinel_operator.api.kinds import NODE_TELEMETRY, SENTINEL_CONFIG
+from sentinel_operator.api.kinds import ACTION_PLAN, NODE_TELEMETRY, SENTINEL_CONFIG
 from sentinel_operator.core import names
 from sentinel_operator.core.analysis.subject import Subject
 from sentinel_operator.core.budget.claim import Claimant
@@ -21,7 +21,7 @@ from sentinel_operator.core.plan import Asking, Manifest, ObjectRef
 from sentinel_operator.core.reconciler import PODS, Reconciler
 from sentinel_operator.engine.access import Access
 from sentinel_operator.engine.budget import Ledger
-from sentinel_operator.engine.cache import Key, ObjectCache, Owner, owner_of
+from sentinel_operator.engine.cache import Key, ObjectCache, Owner, key_of, owner_of
 from sentinel_operator.engine.capacity import Capacity
 from sentinel_operator.engine.configsource import NAME, ConfigSource
 from sentinel_operator.engine.controller import Controller
@@ -38,7 +38,7 @@ from sentinel_operator.engine.measure.secrets import ApiSecrets
 from sentinel_operator.engine.metrics import Metrics
 from sentinel_operator.engine.planning import Planning
 from sentinel_operator.engine.priming import Priming
-from sentinel_operator.engine.queue import WorkQueue
+from sentinel_operator.engine.queue import Lane, WorkQueue
 from sentinel_operator.engine.recorder import EventRecorder
 from sentinel_operator.engine.references import References
 from sentinel_operator.engine.referencewatch import ReferenceWatch
@@ -51,6 +51,9 @@ from sentinel_operator.engine.view import View
 
 logger = logging.getLogger(__name__)
 
+_IN_FLOODS = (ACTION_PLAN.kind,)
+"""Kinds whose objects come and change by the thousand. kopf spends two milliseconds on an event; their watch is the
+engine's own."""
 _CHILDREN = f"{names.MANAGED_BY}={names.OPERATOR},{names.KIND}"
 
 
@@ -95,11 +98,14 @@ class Runtime:
         self.telemetry_informer = self._watch_telemetry()
         self.planning = self._planning(pods)
         self.controllers = {each.kind.kind: self._controller(each) for each in reconcilers}
+        self.watched = {name: self._watch(self.controllers[name]) for name in _IN_FLOODS if name in self.controllers}
+        """By kind, the informers of our own kinds that are not left to kopf."""
         self.reference_watch = self._watch_references()
         self.priming = Priming(
             self.api,
             controllers=self.controllers,
             informers=self.informers,
+            watched=self.watched,
             optional=self._optional,
             configured=self.config_informer.settled,
             elected=self.elector.elected,
@@ -110,7 +116,8 @@ class Runtime:
 
     def start(self, supervisor: Supervisor) -> tuple[Task, list[Task]]:
         """Starts all but kopf; gives the elector's task, which ends when the lease is lost, and the workers'."""
-        for informer in (self.config_informer, self.telemetry_informer, *self.informers.values()):
+        own = (self.config_informer, self.telemetry_informer, *self.watched.values())
+        for informer in (*own, *self.informers.values()):
             supervisor.keep(f"informer of {informer.resource.plural}", informer.run())
         supervisor.keep("watch of references", self.reference_watch.run())
         supervisor.keep("event recorder", self.recorder.run())
@@ -257,6 +264,22 @@ class Runtime:
         controller = self.controllers.get(owner.kind)
         if controller is not None:
             controller.child_changed(owner, after=after)
+
+    def _watch(self, controller: Controller) -> Informer:
+        """Keeps the cache of a controller's own kind, and queues what became different in it."""
+
+        def changed(raw: Manifest) -> None:
+            controller.queue.add(key_of(raw), Lane.EDIT if informer.synced.is_set() else Lane.RESYNC)
+
+        informer = Informer(
+            self.api,
+            controller.view.resource,
+            cache=controller.view.primary,
+            changed=changed,
+            metrics=self.metrics,
+            rng=self.rng,
+        )
+        return informer
 
     def _watch_config(self) -> Informer:
         return Informer(

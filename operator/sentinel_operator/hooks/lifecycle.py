@@ -1,9 +1,9 @@
-"""How kopf is run: as a shell for watches and admission, with everything that keeps state on objects turned off."""
+"""How kopf is run: as a shell for watches, with everything that keeps state on objects turned off."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import kopf
@@ -63,7 +63,7 @@ class Memo:
         return self
 
 
-def settings(rng: random.Random, *, admission_server: Callable[..., Any] | None) -> kopf.OperatorSettings:
+def settings(rng: random.Random) -> kopf.OperatorSettings:
     """Gives kopf's settings. `queueing.worker_limit` stays unset: it turns into limit / idle_timeout of throughput."""
     chosen = kopf.OperatorSettings()
     chosen.peering.standalone = True
@@ -77,7 +77,6 @@ def settings(rng: random.Random, *, admission_server: Callable[..., Any] | None)
     chosen.persistence.diffbase_storage = NoDiffBase()
     chosen.persistence.progress_storage = NoProgress()
     chosen.persistence.finalizer = f"{GROUP}/finalizer"
-    chosen.admission.server = admission_server
     return chosen
 
 

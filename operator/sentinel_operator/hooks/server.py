@@ -1,21 +1,24 @@
-"""The HTTPS server of the admission webhook, in the shape kopf asks for.
+"""The HTTPS server of the admission webhook.
 
-kopf's own server stops listening for a moment to take in a renewed certificate, accepts no review larger than 1 MiB,
-and lets everything pass at a path that has no handler. This one serves from a TLS context that is renewed in place,
-takes what the API server may send, and answers an unknown path with 404, which `failurePolicy: Fail` refuses.
+It serves from a TLS context that is renewed in place, takes what the API server may send, and answers an unknown path
+with 404, which `failurePolicy: Fail` refuses. There is no router and no middleware between the connection and the
+answer: two hundred reviews that come at once wait for each other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from aiohttp import web
 
+from sentinel_operator.hooks.admission import Answer
+
 _LARGEST_REVIEW = 8 * 2**20  # old and new object, each up to etcd's 1.5 MiB, encoded
+_STOPS = 5.0
 
 
 class AdmissionServer:
@@ -26,42 +29,47 @@ class AdmissionServer:
         *,
         host: str,
         port: int,
-        paths: Collection[str],
+        answers: Mapping[str, Answer],
         context: ssl.SSLContext,
         loaded: asyncio.Event,
     ) -> None:
         self.port = port
         self.serving = asyncio.Event()
-        self._host, self._paths, self._context, self._loaded = host, paths, context, loaded
+        self._host, self._answers, self._context, self._loaded = host, answers, context, loaded
 
-    async def __call__(self, review: Callable[..., Any]) -> AsyncIterator[Mapping[str, str]]:
-        """Serves until closed. kopf wants to hear a client configuration, and does nothing with it unless told to
-        manage one."""
+    async def run(self) -> None:
+        """Serves until cancelled."""
         await self._loaded.wait()
-        runner = web.AppRunner(self._application(review), handle_signals=False, access_log=None, shutdown_timeout=5.0)
+        server = web.Server(self._handle, request_factory=_request, access_log=None)
+        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_STOPS)
         await runner.setup()
         try:
             site = web.TCPSite(runner, self._host, self.port, ssl_context=self._context, reuse_address=True)
             await site.start()
             self.port = runner.addresses[0][1]
             self.serving.set()
-            yield {"url": f"https://{self._host}:{self.port}"}
             await asyncio.Event().wait()
         finally:
             self.serving.clear()
             await runner.cleanup()
 
-    def _application(self, review: Callable[..., Any]) -> web.Application:
-        async def answer(request: web.Request) -> web.Response:
-            try:
-                body = orjson.loads(await request.read())
-                answered = await review(
-                    body, webhook=request.path.removeprefix("/"), headers=dict(request.headers), sslpeer=None
-                )
-            except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-                raise web.HTTPBadRequest(reason="this is no AdmissionReview") from error
-            return web.Response(body=orjson.dumps(answered), content_type="application/json")
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        answer = self._answers.get(request.path)
+        if answer is None:
+            return web.Response(status=404, text="there is nothing at this path")
+        if request.method != "POST":
+            return web.Response(status=405, text="reviews are posted", headers={"Allow": "POST"})
+        try:
+            body = orjson.loads(await request.read())
+            response = await answer(body["request"])
+        except web.HTTPRequestEntityTooLarge:
+            return web.Response(status=413, text="this review is too large")
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return web.Response(status=400, text="this is no AdmissionReview")
+        answered = {"apiVersion": body.get("apiVersion"), "kind": body.get("kind"), "response": response}
+        return web.Response(body=orjson.dumps(answered), content_type="application/json")
 
-        application = web.Application(client_max_size=_LARGEST_REVIEW)
-        application.add_routes([web.post(path, answer) for path in self._paths])
-        return application
+
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:  # noqa: ANN401
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_REVIEW)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import kopf
@@ -33,20 +33,19 @@ def _listen(registry: kopf.OperatorRegistry, controller: Controller) -> None:
         controller.seen(event["object"], deleted=type == "DELETED", initial=type is None)
 
 
-async def notice(insights: Insights, served: Mapping[Kind, Manifest]) -> None:
-    """Has kopf watch the kinds that are served, given with their APIResources.
+async def notice(kinds: Collection[Kind], insights: Insights, served: Mapping[Kind, Manifest]) -> None:
+    """Has kopf watch those of the kinds that are served, given with their APIResources.
 
     By itself kopf never sees a CRD that comes between its first discovery and its first list of CRDs, or one whose
     resource shows in the discovery only after the last event of the CRD. An operator that is applied together with its
     CRDs meets both.
     """
     await insights.ready_resources.wait()
-    resources = {_resource(kind, listed) for kind, listed in served.items()}
+    resources = {_resource(kind, listed) for kind, listed in served.items() if kind in kinds}
     async with insights.revised:
         for resource in resources - insights.watched_resources:
             logger.info("%s came later than kopf looked; it is watched now", resource)
-        for known in (insights.watched_resources, insights.webhook_resources):
-            known.update(resources)
+        insights.watched_resources.update(resources)
         insights.revised.notify_all()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from sentinel_operator.config import Settings
 from sentinel_operator.core.reconciler import READ, ChildKind
 from sentinel_operator.core.sentrymodel.reconciler import CHILDREN
 from sentinel_operator.crdgen.webhooks import webhook_configuration
-from sentinel_operator.hooks.admission import paths
+from sentinel_operator.hooks.admission import answers
 from tests.integration.crds.client import Client, Kubectl, collection
 from tests.integration.crds.conftest import ROOT
 from tests.support.exposed import exposed
@@ -126,11 +126,17 @@ def test_names_ports_and_labels_fit_together(built, variant: str):
     assert grace > settings.drain + container["lifecycle"]["preStop"]["sleep"]["seconds"]
 
 
+class NeverAsked:
+    async def subject_access_review(self, spec: Mapping[str, Any]) -> bool:
+        raise AssertionError(spec)
+
+
 def test_the_webhook_is_called_at_the_paths_that_are_served(built):
     configurations = [each for each in built["base"] if each["kind"].endswith("WebhookConfiguration")]
     hooks = [hook for each in configurations for hook in each["webhooks"]]
     assert len(configurations) == 2
-    assert {hook["clientConfig"]["service"]["path"] for hook in hooks} == set(paths(PARTS.kinds, PARTS.validators))
+    served = answers(PARTS.kinds, PARTS.validators, authorizer=NeverAsked())
+    assert {hook["clientConfig"]["service"]["path"] for hook in hooks} == set(served)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

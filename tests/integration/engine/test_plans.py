@@ -199,7 +199,7 @@ async def test_two_plans_with_one_target_go_one_after_the_other_and_the_same_one
 async def test_wherever_the_leader_dies_a_plan_is_done_once(plans: Plans, answered: bool) -> None:
     before = await plans.deployment()
     generation = before["metadata"]["generation"]
-    for number in range(1, 8):
+    for number in range(1, 5):
         proxy = await plans.world.proxy()
         proxy.die_at_write(number, answered=answered)
         leader = await plans.replica(proxy.kubeconfig(), **SHORT_LEASE)
@@ -220,7 +220,7 @@ async def test_wherever_the_leader_dies_what_was_wrong_is_taken_back_once_by_one
     before = await plans.deployment()
     wrong = {"name": "right", "prometheus": {"address": "http://127.0.0.1:9/", "query": "up"}, "max": 1}
     verify = {"metrics": [wrong], "timeout": "10s"}
-    for number in (7, 10, 12, 13, 14, 15):
+    for number in (2, 3, 4, 6, 8, 9):
         generation = (await plans.workload())["metadata"]["generation"]
         proxy = await plans.world.proxy()
         proxy.die_at_write(number)

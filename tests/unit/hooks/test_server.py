@@ -24,6 +24,10 @@ def load(context: ssl.SSLContext, pair: Pair, directory: Path) -> None:
     context.load_cert_chain(directory / "crt", directory / "key")
 
 
+async def _told(request: dict[str, Any]) -> dict[str, Any]:
+    return {"uid": request["uid"], "length": len(request["object"])}
+
+
 class Scene:
     """A server that answers with what it was asked."""
 
@@ -33,20 +37,13 @@ class Scene:
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.loaded = asyncio.Event()
         self.server = AdmissionServer(
-            host="127.0.0.1", port=0, paths=["/validate-toys"], context=self.context, loaded=self.loaded
+            host="127.0.0.1", port=0, answers={"/validate-toys": _told}, context=self.context, loaded=self.loaded
         )
         self.renew(days=1)
 
     def renew(self, *, days: int) -> None:
         load(self.context, new_leaf(self.authority, ("127.0.0.1",), LONG_AGO + timedelta(days=days)), self.directory)
         self.loaded.set()
-
-    async def serve(self) -> None:
-        async def review(body: Any, *, webhook: str, **_: Any) -> dict[str, Any]:
-            return {"id": webhook, "length": len(body["request"]["object"])}
-
-        async for _ in self.server(review):
-            pass
 
     async def post(self, path: str, body: bytes) -> tuple[int, Any, str]:
         trust = ssl.create_default_context(cadata=self.authority.certificate.decode())
@@ -65,7 +62,7 @@ class Scene:
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     made = Scene(tmp_path)
-    serving = asyncio.create_task(made.serve())
+    serving = asyncio.create_task(made.server.run())
     async with asyncio.timeout(5):
         await made.server.serving.wait()
     yield made
@@ -74,8 +71,15 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 async def test_a_large_review_is_answered(scene: Scene) -> None:
-    body = b'{"request": {"object": "%s"}}' % (b"x" * 3_000_000)
-    assert (await scene.post("/validate-toys", body))[:2] == (200, {"id": "validate-toys", "length": 3_000_000})
+    body = b'{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "a", "object": "%s"}}'
+    status, answer, _ = await scene.post("/validate-toys", body % (b"x" * 3_000_000))
+    assert status == 200
+    response = {"uid": "a", "length": 3_000_000}
+    assert answer == {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+
+
+async def test_one_that_is_too_large_is_refused(scene: Scene) -> None:
+    assert (await scene.post("/validate-toys", b" " * 9 * 2**20))[0] == 413
 
 
 async def test_an_unknown_path_is_not_let_through(scene: Scene) -> None:
@@ -85,10 +89,11 @@ async def test_an_unknown_path_is_not_let_through(scene: Scene) -> None:
 async def test_what_is_no_review_is_refused(scene: Scene) -> None:
     assert (await scene.post("/validate-toys", b"not json"))[0] == 400
     assert (await scene.post("/validate-toys", b"{}"))[0] == 400
+    assert (await scene.post("/validate-toys", b"[]"))[0] == 400
 
 
 async def test_a_renewed_certificate_is_served_without_a_restart(scene: Scene) -> None:
-    body = b'{"request": {"object": ""}}'
+    body = b'{"request": {"uid": "a", "object": ""}}'
     before = await scene.post("/validate-toys", body)
     port = scene.server.port
     scene.renew(days=2)
