@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -54,6 +55,7 @@ async def sustained(setting: Setting, count: int) -> dict[str, float]:
         "operator's requests a plan": cost.requests.total() / count,
         "writes of all a plan": cost.writes.total() / count,
         "memory after, MiB": resident_mib(setting.running.pid),
+        **{f"CPU a plan, ms: {role}": seconds * 1000 / count for role, seconds in cost.others.items()},
         **{f"requests a plan: {name}": number / count for name, number in cost.requests.most_common(8)},
         **{f"sustained: {name}": value for name, value in figures.items()},
     }
@@ -107,13 +109,22 @@ async def _followed(setting: Setting) -> AsyncIterator[Following]:
 @dataclass(frozen=True, slots=True)
 class _Cost:
     cpu: float
+    others: dict[str, float]
+    """Of whatever else of the cluster runs on the machine."""
     requests: Counter[str]
     writes: Counter[str]
 
     @classmethod
     async def now(cls, setting: Setting) -> _Cost:
-        running = setting.running
-        return cls(cpu_seconds(running.pid), await requests_of(running), await written_by_resource(setting.cluster))
+        running, processes = setting.running, setting.cluster.processes
+        pids = {role: processes.pid(role) for role in processes.roles()} | {"load generator": os.getpid()}
+        return cls(
+            cpu_seconds(running.pid),
+            {role: cpu_seconds(pid) for role, pid in pids.items() if pid is not None},
+            await requests_of(running),
+            await written_by_resource(setting.cluster),
+        )
 
     def __sub__(self, before: _Cost) -> _Cost:
-        return _Cost(self.cpu - before.cpu, self.requests - before.requests, self.writes - before.writes)
+        others = {role: seconds - before.others[role] for role, seconds in self.others.items()}
+        return _Cost(self.cpu - before.cpu, others, self.requests - before.requests, self.writes - before.writes)
