@@ -51,7 +51,7 @@ async def requests_of(operator: Running) -> Counter[str]:
 @asynccontextmanager
 async def running(kubeconfig: Path, *flags: str) -> AsyncIterator[Running]:
     """Starts an operator, waits until it is ready, and stops it with the block."""
-    port = _free_port()
+    port = free_port()
     log = tempfile.NamedTemporaryFile("w+", suffix=".log", prefix="operator-", delete=False)  # noqa: SIM115
     command = [sys.executable, "-m", "sentinel_operator", f"--kubeconfig={kubeconfig}", "--http-host=127.0.0.1"]
     command += [f"--http-port={port}", "--webhook=false", "--namespace=default", *flags]
@@ -83,7 +83,7 @@ async def _ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None
             await asyncio.sleep(0.1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
