@@ -231,6 +231,14 @@ class KubeApi:
         answer = await self._transport.send(Request(method="POST", path=path, verb="create", kind=kind, body=body))
         return bool((answer.get("status") or {}).get("allowed"))
 
+    async def own_user(self) -> str:
+        """Gives the name of the user that the API server takes this client for."""
+        kind = "SelfSubjectReview"
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": kind}
+        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        answer = await self._transport.send(Request(method="POST", path=path, verb="create", kind=kind, body=body))
+        return str(((answer.get("status") or {}).get("userInfo") or {}).get("username") or "")
+
     async def _apply(
         self, resource: Resource, manifest: Manifest, field_manager: str, *, force: bool, subresource: str = ""
     ) -> Manifest:

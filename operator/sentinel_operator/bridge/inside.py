@@ -1,0 +1,34 @@
+"""Lists and watches within one namespace, as a Role allows it and a ClusterRole need not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from sentinel_operator.core.plan import Manifest
+from sentinel_operator.engine.kube import KubeApi, Page
+from sentinel_operator.engine.resources import Resource
+from sentinel_operator.engine.transport import Query
+
+
+class InNamespace:
+    """What an informer asks, of one namespace."""
+
+    def __init__(self, api: KubeApi, namespace: str) -> None:
+        self._api, self._namespace = api, namespace
+
+    def pages(self, resource: Resource, /, *, namespace: str = "", query: Query = ()) -> AsyncIterator[Page]:
+        """Lists in pages of one snapshot."""
+        return self._api.pages(resource, namespace=namespace or self._namespace, query=query)
+
+    def watch(
+        self, resource: Resource, /, *, resource_version: str, seconds: int, idle: float, query: Query = ()
+    ) -> AsyncIterator[Manifest]:
+        """Yields events until the stream ends."""
+        return self._api.watch(
+            resource,
+            resource_version=resource_version,
+            seconds=seconds,
+            idle=idle,
+            namespace=self._namespace,
+            query=query,
+        )
