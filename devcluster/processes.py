@@ -136,7 +136,12 @@ class Process:
     @classmethod
     def this(cls) -> Process:
         """Gives the running process."""
-        return cls(os.getpid(), _started_at(os.getpid()))
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> Process:
+        """Gives the process that has the id now."""
+        return cls(pid, _started_at(pid))
 
     def alive(self) -> bool:
         """Tells whether it still runs."""
