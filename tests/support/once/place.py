@@ -204,7 +204,8 @@ class Place:
             (NODES, ("",)),
         ):
             for namespace in namespaces:
-                await _clear_all(self.api, resource, namespace, self.selector)
+                with suppress(ApiError):
+                    await _clear_all(self.api, resource, namespace, self.selector)
 
 
 def resource_of(name: str) -> Resource:
