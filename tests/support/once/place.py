@@ -83,6 +83,7 @@ class Place:
         await asyncio.gather(*(self._workload(each, NODELESS[each]) for each in plain))
         if "moved" in wanted:
             await self._workload("moved", 2)
+            await self._bind("moved")
         if "rolled" in wanted:
             await self._again("rolled")
         if "kept" in wanted:
@@ -115,8 +116,6 @@ class Place:
             "containers": [{"name": "main", "image": "registry.test/web:1"}],
             "terminationGracePeriodSeconds": 0,
         }
-        if name == "moved":
-            pod["nodeName"] = self.full("node")
         spec: Manifest = {
             "replicas": replicas,
             "selector": {"matchLabels": {"app": full}},
@@ -164,6 +163,15 @@ class Place:
             await self.api.create(
                 POD_RESOURCE, {**pod, "metadata": {"name": name, "namespace": SPACE, "labels": self.labels}}
             )
+
+    async def _bind(self, name: str) -> None:
+        """Puts the pods that are there on the node; later ones stay without."""
+        app = (("labelSelector", f"app={self.full(name)}"),)
+        target = {"apiVersion": "v1", "kind": "Node", "name": self.full("node")}
+        for pod in (await self.api.list(POD_RESOURCE, namespace=SPACE, query=app))[0]:
+            ref = ObjectRef.of(pod)
+            body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": ref.name}, "target": target}
+            await self.api.create_under(POD_RESOURCE, ref, "binding", body)
 
     async def _policy(self, name: str, rule: Manifest) -> None:
         """One with a selector by labels: such are not compiled, so they never meet other runs."""
