@@ -12,8 +12,8 @@ import yaml
 from sentinel_operator.api.actionpolicy import MEMBERS
 from sentinel_operator.api.actionstatus import FINISHED
 from sentinel_operator.api.actionverbs import KINDS_OF
-from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY
-from sentinel_operator.core.admission import actionplan, actionpolicy
+from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY, SENTINEL_CONFIG
+from sentinel_operator.core.admission import actionplan, actionpolicy, sentinelconfig
 from sentinel_operator.core.policy.compiled import compiled
 from sentinel_operator.core.policy.policy import Policy
 
@@ -60,8 +60,18 @@ def test_the_guide_knows_every_verb_rule_and_end():
     assert all(state in GUIDE for state in FINISHED)
 
 
-@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL), ids=["plan", "policy"])
-def test_what_the_guide_shows_is_accepted(block: str):
-    raw = yaml.safe_load(block)
-    read = {"ActionPlan": actionplan.read, "ActionPolicy": actionpolicy.read}[raw["kind"]]
+SHOWN = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)]
+
+
+@pytest.mark.parametrize("raw", SHOWN, ids=lambda raw: raw["kind"])
+def test_what_the_guide_shows_is_accepted(raw: dict[str, Any]):
+    read = {
+        "ActionPlan": actionplan.read,
+        "ActionPolicy": actionpolicy.read,
+        "SentinelConfig": sentinelconfig.read,
+    }[raw["kind"]]
     assert read(raw)[1] == ()
+    kind = {each.kind: each for each in (ACTION_PLAN, ACTION_POLICY, SENTINEL_CONFIG)}[raw["kind"]]
+    assert (
+        kind.spec.model_validate(raw["spec"]).model_dump(mode="json", by_alias=True, exclude_unset=True) == raw["spec"]
+    )

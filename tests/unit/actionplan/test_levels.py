@@ -113,3 +113,10 @@ def test_a_plan_is_measured_once_a_pass_for_each_target() -> None:
     world.submit(first, second, a_decision("restart", id_="again", dependsOn=["scale-web"]), mode="DryRun")
     assert Executor(world).run() == "Completed"
     assert sorted(target for target, _ in world.asked) == ["Deployment shop/api", TARGET]
+
+
+def test_an_expression_is_shown_with_what_it_was_judged_by() -> None:
+    world = a_world(rule("CEL", expression="has(telemetry.p99LatencyMs) && telemetry.p99LatencyMs < 100.0"))
+    assert done(world, 2) == "Completed"
+    shown = entry(world)["inputs"]
+    assert (shown["p99LatencyMs"], shown["latencyMeasured"]) == ("20", "by a stopwatch over 5m")
