@@ -55,6 +55,9 @@ class Asks(Protocol):
     async def unmoved(self, raw: Manifest, /) -> None:
         """Reads an object into the cache; raises Conflict or SubjectGone where it is not the one that was seen."""
 
+    async def settle(self, raw: Manifest, /) -> None:
+        """Makes sure that an unanswered write over an object is there (Conflict) or will never be."""
+
 
 class Levels(Protocol):
     """Who measures how workloads are doing."""
@@ -201,7 +204,7 @@ class PlanDesk:
             try:
                 async with asyncio.timeout(_DOUBT):
                     if self._asks is not None:
-                        await self._asks.unmoved(raw)
+                        await self._asks.settle(raw)
             except (Conflict, SubjectGone) as error:
                 logger.info("%s", error)
             except TimeoutError as error:

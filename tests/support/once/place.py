@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sentinel_operator.api.kinds import ACTION_POLICY
 from sentinel_operator.core.plan import Manifest, ObjectRef
-from sentinel_operator.engine.errors import ApiError, Conflict
+from sentinel_operator.engine.errors import ApiError, Conflict, NotFound
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.resources import NODES, Resource
 from tests.support.eventually import eventually
@@ -192,9 +192,10 @@ class Place:
                     pod = event["object"]
                     uid, going = pod["metadata"].get("uid"), pod["metadata"].get("deletionTimestamp")
                     if event["type"] in ("ADDED", "MODIFIED") and uid not in ready and not going:
-                        with suppress(ApiError):
+                        with suppress(NotFound, Conflict):  # otherwise all pods are looked at again
                             await self._make_ready(pod)
                             ready.add(uid)
+            await asyncio.sleep(0.1)
 
     async def _make_ready(self, pod: Manifest) -> None:
         metadata = {key: pod["metadata"][key] for key in ("name", "namespace", "uid")}

@@ -52,6 +52,7 @@ class Desk:
         self.woken: list[str] = []
         self.became: list[str] = []
         self.measured: list[TargetKey] = []
+        self.settled: list[str] = []
         self.lost = False
         self.desk = PlanDesk(
             reader=self,
@@ -89,6 +90,10 @@ class Desk:
             raise Retry("no answer")
         if self.cache.get(key_of(raw)) is not raw:
             raise Conflict("it has changed")
+
+    async def settle(self, raw: Manifest) -> None:
+        await self.unmoved(raw)
+        self.settled.append(raw["metadata"]["name"])
 
     def raw(self, name: str) -> Manifest:
         found = self.cache.get(Key("shop", name))
@@ -164,6 +169,15 @@ async def test_nothing_is_granted_while_it_is_not_known_what_became_of_the_last_
     desk.becomes("one", "Executing")
     told = await desk.begin("two", API)
     assert (told[-1].locked, told[-1].neighbours.in_flight) == (True, frozenset({WEB}))
+
+
+async def test_before_a_target_is_granted_again_a_write_that_may_be_under_way_is_kept_from_succeeding() -> None:
+    """A read would say that it is not there, and it would come after that."""
+    desk = Desk(a_plan("one", "web", version=1), a_plan("two", "web", version=2))
+    with pytest.raises(Retry):
+        await desk.begin("one", WEB, fails=Retry("the answer was lost"))
+    assert (await desk.begin("two", WEB))[-1].locked
+    assert desk.settled == ["one"]
 
 
 async def test_another_replica_takes_over_what_the_statuses_say() -> None:
