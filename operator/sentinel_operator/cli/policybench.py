@@ -73,10 +73,8 @@ def _digest(found: Recorded, cases: Sequence[Facts]) -> str:
 
 def _told(run: Measured, found: Recorded, cases: Sequence[Facts], repeat: int) -> Iterator[Text]:
     rules = sum(len(each.spec.rules or ()) for each in found.policies if each.spec is not None)
-    yield Text(
-        f"{len(cases)} decisions of {len(found.plans)} plans, {len(found.policies)} policies with {rules} rules, "
-        f"each judged {repeat} times"
-    )
+    counts = f"decisions {len(cases)}, plans {len(found.plans)}, policies {len(found.policies)}, rules {rules}"
+    yield Text(f"{counts}; each decision judged {repeat} times")
     rows: list[tuple[str, ...]] = [
         ("", "p50", "p99", ""),
         ("a decision", *_ms(run.decision), f"{run.per_second:,.0f} decisions/s"),

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from devcluster.cluster import Cluster
 from sentinel_operator.api.kinds import SENTINEL_CONFIG
 from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.engine.resources import SECRETS
+from tests.integration.crds.client import Kubectl
 from tests.integration.fetch.https_server import server_context
 from tests.support.eventsink import EventSink, event_sink, free_port
 from tests.support.eventually import eventually
@@ -24,6 +28,7 @@ from tests.support.replica import SHORT_LEASE, Replica
 from tests.support.toyworld import World
 
 pytestmark = pytest.mark.integration
+MANIFESTS = Path(__file__).parents[3] / "manifests"
 SCALE = decision("scale", params={"replicas": 3})
 DONE = ["Pending", "Validating", "Approved", "Scheduled", "Executing", "Completed"]
 WRONG = {"metrics": [{"name": "right", "prometheus": {"address": "http://127.0.0.1:9/", "query": "up"}, "max": 1}]}
@@ -308,3 +313,28 @@ async def test_a_plan_that_is_deleted_is_told_of_to_its_end_by_the_leader_that_s
         return sink.states(f"{plans.namespace}/grow") == ["Pending", "Validating", "Completed"]
 
     await eventually(told)
+
+
+async def test_the_component_lets_the_operator_read_that_one_secret_of_its_namespace(
+    plans: Plans, api_server: Cluster, tmp_path: Path
+) -> None:
+    kubectl = Kubectl(tuple(api_server.kubectl_command))
+    kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(MANIFESTS / "base" / "namespace.yaml"))
+    _component(tmp_path)
+    account = "system:serviceaccount:sentinel-system:sentinel-operator"
+
+    async def may(verb: str, name: str = "sentinel-cloudevents", namespace: str = "sentinel-system") -> bool:
+        asked = {"resource": "secrets", "verb": verb, "name": name, "namespace": namespace}
+        return await plans.api.subject_access_review({"user": account, "resourceAttributes": asked})
+
+    kubectl.run("apply", "--server-side", "-k", str(tmp_path))
+    try:
+        await eventually(lambda: may("get"))
+        assert not any([await may("get", "other"), await may("list"), await may("get", namespace=plans.namespace)])
+    finally:
+        kubectl.run("delete", "-k", str(tmp_path))
+
+
+def _component(folder: Path) -> None:
+    component = os.path.relpath(MANIFESTS / "components" / "cloudevents-secret", folder)
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump({"components": [component]}))

@@ -99,7 +99,7 @@ def test_what_is_kept_is_in_units_of_the_loop_so_that_another_machine_compares(
     asked = Asked(files=[world], save=str(kept), repeat=20)
     assert policy_bench(asked, clock=ticking(0.25)) == Exit.OK
     said = capsys.readouterr().out
-    assert "1 decisions of 1 plans, 2 policies with 3 rules, each judged 20 times" in said
+    assert "decisions 1, plans 1, policies 2, rules 3; each decision judged 20 times" in said
     assert "a decision         250.000 ms   250.000 ms   4 decisions/s" in said
     written = json.loads(kept.read_text())
     assert (written["calibration"], written["decision"]) == (0.25, {"p50": 1.0, "p99": 1.0})
