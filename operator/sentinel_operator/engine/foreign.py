@@ -80,8 +80,8 @@ class Foreign:
         """Makes sure that what was written last over this version of the object, and was not answered, is there or will
         never be. Raises Conflict where it is there, or the object is gone or another.
 
-        A read alone does not tell: such a write may still be under way. Another one over the same version does, for only
-        one of the two can succeed.
+        A read alone does not tell: such a write may still be under way. Another one over the same version does, for
+        only one of the two can succeed.
         """
         await self.unmoved(raw)
         key, version = key_of(raw), raw["metadata"]["resourceVersion"]

@@ -21,7 +21,6 @@ from sentinel_operator.core.policy.facts import Identity
 from sentinel_operator.engine.cache import version_of
 from sentinel_operator.engine.errors import ApiError
 from sentinel_operator.engine.kube import KubeApi
-from tests.support.eventually import eventually
 from tests.support.once.pair import Pair
 from tests.support.once.place import SPACE, SYSTEM, Meter, Place, resource_of
 from tests.support.once.story import DEADLINE, Draw, Edit, Story
@@ -29,7 +28,9 @@ from tests.support.once.verdict import Judge
 from tests.support.once.watching import Witness
 from tests.support.plansworld import PLANS
 
-_WITHIN = 150.0
+_STILL = 60.0
+"""Seconds without any news of any plan after which those that are under way are lost."""
+_LOOK = 0.05
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ class Run:
         """Plays it to its end; never raises."""
         begun = time.monotonic()
         try:
-            async with asyncio.timeout(300):
+            async with asyncio.timeout(900):
                 await self._play()
         except Exception:  # noqa: BLE001 - the other runs go on, and this one is told of
             self.report.wrong.append(traceback.format_exc())
@@ -161,14 +162,15 @@ class Run:
                 if not versions[-1].gone and _state(versions[-1].raw) not in FINISHED
             ]
 
-        async def over() -> bool:
-            return len(self._witness.plans()) == len(self.story.plans) and not under_way()
-
-        try:
-            await eventually(over, within=_WITHIN)
-        except AssertionError:
-            return under_way() or ["not every plan was seen"]
-        return []
+        while True:
+            seen = self._witness.count
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STILL):
+                    while len(self._witness.plans()) < len(self.story.plans) or under_way():
+                        await asyncio.sleep(_LOOK)
+                    return []
+            if self._witness.count == seen:
+                return under_way() or ["not every plan was seen"]
 
     # -------------------------------------------------------------------------------- telling
 
