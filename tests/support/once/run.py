@@ -21,6 +21,7 @@ from sentinel_operator.core.policy.facts import Identity
 from sentinel_operator.engine.cache import version_of
 from sentinel_operator.engine.errors import ApiError
 from sentinel_operator.engine.kube import KubeApi
+from tests.support.eventually import eventually
 from tests.support.once.pair import Pair
 from tests.support.once.place import SPACE, SYSTEM, Meter, Place, resource_of
 from tests.support.once.story import DEADLINE, Draw, Edit, Story
@@ -30,7 +31,6 @@ from tests.support.plansworld import PLANS
 
 _STILL = 60.0
 """Seconds without any news of any plan after which those that are under way are lost."""
-_LOOK = 0.05
 
 
 @dataclass(slots=True)
@@ -162,15 +162,16 @@ class Run:
                 if not versions[-1].gone and _state(versions[-1].raw) not in FINISHED
             ]
 
-        while True:
+        async def over() -> bool:
+            return len(self._witness.plans()) == len(self.story.plans) and not under_way()
+
+        seen = -1
+        while self._witness.count != seen:
             seen = self._witness.count
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_STILL):
-                    while len(self._witness.plans()) < len(self.story.plans) or under_way():
-                        await asyncio.sleep(_LOOK)
+            with suppress(AssertionError):
+                if await eventually(over, within=_STILL):
                     return []
-            if self._witness.count == seen:
-                return under_way() or ["not every plan was seen"]
+        return under_way() or ["not every plan was seen"]
 
     # -------------------------------------------------------------------------------- telling
 
