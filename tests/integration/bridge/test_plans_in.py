@@ -76,6 +76,7 @@ async def test_what_is_no_plan_is_told_at_once_by_its_field_and_makes_no_object(
     workload.pop("status", None)
     await bridges.api.create(STATEFUL_SETS, workload)
     wish = bridges.wish
+    on_itself = {**wish("restart"), "id": "a", "depends_on": ["a"]}
     on_a_node = {**wish("restart"), "target": {"node": "a"}}
     cases = {
         "decisions[0].verb": bridges.proposal("verb", {**wish("scale", replicas="3"), "verb": "explode"}),
@@ -85,9 +86,7 @@ async def test_what_is_no_plan_is_told_at_once_by_its_field_and_makes_no_object(
         "decisions[0].target.workload: there is no": bridges.proposal("gone", wish("restart", "nowhere")),
         "decisions[0].target.workload: web in": bridges.proposal("which", wish("restart")),
         "decisions[1].target.node": bridges.proposal("node", wish("restart"), on_a_node),
-        "decisions: must depend on other": bridges.proposal(
-            "cycle", {**wish("restart"), "id": "a", "depends_on": ["a"]}
-        ),
+        "decisions: must depend on other": bridges.proposal("cycle", on_itself),
         "decisions: must hold": {"plan_id": "empty", "decisions": []},
         "created_at": bridges.proposal("when", created_at=1_700_000_000_000),
         "mode": bridges.proposal("mode", mode="Maybe"),
