@@ -22,7 +22,7 @@ from tests.support.once.story import Blow, Mishap
 from tests.support.replica import Replica, settings
 
 PARTS = Parts([ActionPolicyReconciler(), ActionPlanReconciler()])
-LEASE = {"lease_duration": 4.0, "lease_deadline": 2.5, "lease_retry": 0.3}
+LEASE = {"lease_duration": 4.0, "lease_deadline": 2.5, "lease_retry": 0.5}
 _PATIENCE = {"api_timeout": 2.0, "pass_deadline": 10.0}
 _LOOK = 0.05
 Tell = Callable[[str], None]
