@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
 import os
@@ -196,7 +195,7 @@ async def test_what_the_leader_had_written_and_not_told_the_next_one_tells(plans
     await arrives(plans, sink, "grow", *DONE)
 
 
-@pytest.mark.parametrize("number", [3, 8, 9, 10])
+@pytest.mark.parametrize("number", [3, 6, 9])
 async def test_wherever_the_leader_dies_nothing_is_lost(plans: Plans, sink: EventSink, number: int) -> None:
     await plans.deployment()
     await told_to(plans, sink.url)
@@ -204,8 +203,12 @@ async def test_wherever_the_leader_dies_nothing_is_lost(plans: Plans, sink: Even
     proxy.die_at_write(number)
     leader = await plans.replica(proxy.kubeconfig(), **SHORT_LEASE)
     await plans.submit("again", decision("restart"))
-    async with asyncio.timeout(60):
-        await proxy.dead.wait()
+
+    async def dead_or_done() -> bool:
+        status = (await plans.raw("again")).get("status") or {}
+        return proxy.dead.is_set() or status.get("published") == len(DONE)
+
+    await eventually(dead_or_done)
     await leader.kill()
     await plans.replica(**SHORT_LEASE)
     await arrives(plans, sink, "again", *DONE)
