@@ -9,10 +9,8 @@ from typing import Any, Protocol
 from sentinel_operator.core.bridge.batches import Batch
 from sentinel_operator.core.bridge.outcome import Outcome
 
-LARGEST = 1 << 20
-"""Bytes of one plan."""
-LARGEST_ANSWER = 8 << 20
-"""Bytes of an answer with many."""
+LARGEST = 16 << 20
+"""Bytes of one plan, or of an answer with many. What is larger breaks the connection."""
 MOST_AT_ONCE = 100
 """Plans that one poll takes."""
 

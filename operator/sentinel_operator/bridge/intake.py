@@ -20,7 +20,7 @@ from sentinel_operator.core.bridge.translate import Proposal, Terms, plan_id_of,
 from sentinel_operator.core.bridge.words import Untranslatable
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.engine.cache import Key, ObjectCache
-from sentinel_operator.engine.errors import Conflict, NotFound, Retry, Terminal
+from sentinel_operator.engine.errors import Conflict, NotFound, NotLeader, Retry, Terminal
 from sentinel_operator.engine.resources import Resource
 
 logger = logging.getLogger(__name__)
@@ -100,6 +100,10 @@ class Intake:
         except Untranslatable as error:
             self._turn_away("untranslatable", plan_id, str(error), state="Untranslatable")
             return
+        except Exception:
+            logger.exception("reading plan %s", plan_id)
+            self._turn_away("untranslatable", plan_id, "internal error", state="Untranslatable")
+            return
         known = self._content_of(proposal.plan_id)
         if known is not None:
             self._again(proposal, known)
@@ -141,6 +145,11 @@ class Intake:
                 logger.warning("plan %s waits: %s", proposal.plan_id, error)
                 await asyncio.sleep(backoff.next(at_least=error.after))
                 continue
+            except NotLeader:
+                raise
+            except Exception:  # the next plan is not to suffer for it
+                logger.exception("making plan %s", proposal.plan_id)
+                self._turn_away("untranslatable", proposal.plan_id, "internal error", state="Untranslatable")
             return
 
     async def _make(self, proposal: Proposal) -> None:

@@ -20,7 +20,7 @@ from sentinel_operator.bridge.intake import FIELD_MANAGER, PLANS
 from sentinel_operator.bridge.metrics import Way
 from sentinel_operator.bridge.pace import Pace
 from sentinel_operator.core.bridge.event import PlanEvent, transition
-from sentinel_operator.core.bridge.marks import ACKNOWLEDGED_AT, is_acknowledged, is_bridged
+from sentinel_operator.core.bridge.marks import ACKNOWLEDGED_AT, is_acknowledged, is_bridged, lean
 from sentinel_operator.core.bridge.outcome import Outcome, of_deleted, outcome_of
 from sentinel_operator.core.conditions import rfc3339
 from sentinel_operator.core.plan import Manifest, ObjectRef
@@ -204,6 +204,10 @@ class Teller:
                 logger.warning("%d outcomes wait: %s", len(self._outcomes), error)
                 self._metrics.failed("acks")
                 return error.after or 0.0
+            except Exception:
+                logger.exception("telling the outcome of %s", each.outcome.plan_id)
+                self._metrics.failed("acks")
+                return 0.0
         return await self._mark(key, each)
 
     def _told(self, each: Pending, result: str) -> None:
@@ -218,7 +222,7 @@ class Teller:
             body: Manifest = {"metadata": {"uid": each.plan.uid, "annotations": annotations}}
             try:
                 marked = await self._api.patch(PLANS, each.plan, body, field_manager=FIELD_MANAGER)
-                self._cache.put(marked)  # what is older and still on its way says nothing new
+                self._cache.put(lean(marked))  # what is older and still on its way says nothing new
             except (NotFound, Conflict):
                 pass
             except ApiError as error:

@@ -58,6 +58,9 @@ class Receiver:
                 after = error.after
                 self._metrics.failed("plans")
                 logger.warning("no plans come in: %s", error)
+            except Exception:  # of a brain's making or ours: neither may end the process
+                self._metrics.failed("plans")
+                logger.exception("taking plans in")
             finally:
                 self._metrics.connected(False)
             if self._pace.clock() - began >= self._pace.settled:

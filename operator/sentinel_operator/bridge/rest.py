@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from sentinel_operator.bridge.brain import LARGEST_ANSWER, MOST_AT_ONCE, Refused, Unreachable, Unstreamed
+from sentinel_operator.bridge.brain import LARGEST, MOST_AT_ONCE, Refused, Unreachable, Unstreamed
 from sentinel_operator.bridge.credentials import Credentials
 from sentinel_operator.core.bridge.batches import Batch, Item
 from sentinel_operator.core.bridge.outcome import Outcome
@@ -110,8 +110,8 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
     content = bytearray()
     async for chunk in answer.content.iter_chunked(64 * 1024):
         content += chunk
-        if len(content) > LARGEST_ANSWER:
-            raise Unreachable(f"answered more than {LARGEST_ANSWER} bytes")
+        if len(content) > LARGEST:
+            raise Unreachable(f"answered more than {LARGEST} bytes")
     return bytes(content)
 
 

@@ -80,6 +80,11 @@ class Sender:
             self._metrics.failed("telemetry")
             await asyncio.sleep(self._backoff.next(at_least=error.after))
             return False
+        except Exception:
+            logger.exception("sending batch %s", batch.batch_id)
+            self._metrics.failed("telemetry")
+            await asyncio.sleep(self._backoff.next())
+            return False
         else:
             self._metrics.succeeded("telemetry")
             self._metrics.points_sent(len(batch))

@@ -13,7 +13,7 @@ from sentinel_operator.api.fields import seconds
 from sentinel_operator.api.kinds import NODE_TELEMETRY
 from sentinel_operator.bridge.brain import Brain
 from sentinel_operator.bridge.credentials import Credentials
-from sentinel_operator.bridge.inside import InNamespace
+from sentinel_operator.bridge.inside import PlansInside
 from sentinel_operator.bridge.intake import MODELS, PLANS, Door, Intake, Lobby
 from sentinel_operator.bridge.metrics import Metrics
 from sentinel_operator.bridge.outcomes import Outcomes, Teller, Watcher
@@ -114,7 +114,7 @@ class Session:
                 user=self._cluster.user,
                 happened=lambda event: self._sender.take([event]) if brain.takes_events else None,
             )
-            inside = InNamespace(self._cluster.api, self._terms.namespace)
+            inside = PlansInside(self._cluster.api, self._terms.namespace)
             plans = self._informer(inside, PLANS, self._plans, changed=watcher.changed, query=_BRIDGED)
             nodes = self._informer(self._cluster.api, _NODES, self._nodes)
             models = self._informer(self._cluster.api, MODELS, self._models)

@@ -15,7 +15,7 @@ from sentinel_operator.api.actionverbs import KINDS_OF, PARAMS_OF
 from sentinel_operator.bridge import decisions_pb2 as pb
 from sentinel_operator.bridge.rpc import _read
 from sentinel_operator.core.admission.actionplan import read as judged
-from sentinel_operator.core.bridge.marks import BRIDGE, CONTENT, is_bridged, label_of, name_of
+from sentinel_operator.core.bridge.marks import ACKNOWLEDGED_AT, BRIDGE, CONTENT, is_bridged, label_of, lean, name_of
 from sentinel_operator.core.bridge.target import Sought
 from sentinel_operator.core.bridge.translate import Terms, plan_id_of, read, write
 from sentinel_operator.core.bridge.words import Untranslatable
@@ -323,3 +323,15 @@ def test_sought_is_what_is_said_where_nothing_is_said_in_the_plans_own_namespace
     assert sought == Sought(
         field="decisions[0].target.workload", namespace="ns", name="web", kinds=("SentryModel", "Deployment")
     )
+
+
+def test_of_a_plan_that_the_brain_knows_hardly_anything_is_remembered():
+    plan = translated(one(), "Deployment")
+    plan["metadata"]["resourceVersion"] = "7"
+    plan["status"] = {"state": "Completed", "trace": [{}] * 500}
+    assert lean(plan) is plan
+    plan["metadata"]["annotations"][ACKNOWLEDGED_AT] = "2026-01-31T12:00:00Z"
+    kept = lean(plan)
+    assert (kept["spec"], kept["status"]) == ({"planId": "p"}, {"state": "Completed"})
+    assert is_bridged(kept, "bridge")
+    assert kept["metadata"]["annotations"][CONTENT] == plan["metadata"]["annotations"][CONTENT]
