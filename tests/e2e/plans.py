@@ -21,7 +21,7 @@ from tests.e2e.world import MODEL, Raw, World, eventually
 
 PERSON, APPROVER, COLLEAGUE = "alice", "carol", "bob"
 """Who proposes, who may approve, and who may do all but that."""
-_ROLES = {PERSON: "sentinel-edit", APPROVER: "sentinel-approver", COLLEAGUE: "sentinel-edit"}
+_ROLES = {PERSON: "edit", APPROVER: "sentinel-approver", COLLEAGUE: "edit"}
 _RBAC = "rbac.authorization.k8s.io"
 
 
