@@ -10,10 +10,11 @@ import http.client
 import http.server
 import json
 import signal
+import statistics
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 
 import grpc
@@ -32,6 +33,8 @@ TIMEOUT = 10.0
 PAUSE = 0.005
 """Between two requests of a client: two cores are for the cluster too."""
 KEPT_FAILURES = 20
+RECENT = 500
+"""Answers of which the median is told."""
 _INFER = "/inference.GRPCInferenceService/ModelInfer"
 
 Ask = Callable[[], str]
@@ -39,19 +42,21 @@ Ask = Callable[[], str]
 
 
 class Tally:
-    """What came back: answers by version, of all and by client, and what went wrong, with its client."""
+    """What came back: answers by version, of all and by client, how long they took, and what went wrong."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._versions: Counter[str] = Counter()
         self._clients: Counter[str] = Counter()
+        self._taken: deque[float] = deque(maxlen=RECENT)
         self._failures: list[str] = []
         self._failed = 0
 
-    def answered(self, client: str, version: str) -> None:
+    def answered(self, client: str, version: str, taken: float) -> None:
         with self._lock:
             self._versions[version] += 1
             self._clients[client] += 1
+            self._taken.append(taken)
 
     def failed(self, client: str, error: Exception) -> None:
         with self._lock:
@@ -66,6 +71,7 @@ class Tally:
                 "clients": self._clients,
                 "failed": self._failed,
                 "failures": self._failures,
+                "milliseconds": 1000 * statistics.median(self._taken) if self._taken else None,
             }
             return json.dumps(whole).encode()
 
@@ -130,8 +136,10 @@ def _predict(connection: http.client.HTTPConnection) -> str:
 
 def _asking(tally: Tally, client: str, ask: Ask) -> None:
     while True:
+        began = time.monotonic()
         try:
-            tally.answered(client, ask())
+            version = ask()
+            tally.answered(client, version, time.monotonic() - began)
         except Exception as error:  # noqa: BLE001 - each is a request that was lost
             tally.failed(client, error)
         time.sleep(PAUSE)

@@ -122,7 +122,7 @@ class Load:
         return {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": self.name, "namespace": self.namespace},
+            "metadata": {"name": self.name, "namespace": self.namespace, "labels": {"app": self.name}},
             "spec": spec,
         }
 

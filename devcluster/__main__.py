@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from devcluster import images, programs, providers
 from devcluster.allocation import names
 from devcluster.cluster import Cluster
 from devcluster.errors import DevclusterError
+from devcluster.processes import Process
 from devcluster.sharing import sweep
 
 
@@ -46,6 +48,16 @@ def _down(given: argparse.Namespace) -> int:
     sweep()
     for name in list(names()) if given.all else [given.name]:
         providers.remove(name)
+    return 0
+
+
+def _sweep(given: argparse.Namespace) -> int:
+    if given.after:
+        owner = Process.of(given.after)
+        sys.stdin.buffer.read()
+        while owner.alive():  # what it held open goes a moment before itself
+            time.sleep(0.05)
+    sweep()
     return 0
 
 
@@ -126,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--controller-manager", action="store_true", help="with --api-only: Deployments and the like")
     down = command("down", _down, "remove a cluster and all that it made")
     down.add_argument("--all", action="store_true", help="every cluster of this machine that was made here")
+    swept = command("sweep", _sweep, "remove what killed runs of the tests have left")
+    swept.add_argument("--after", type=int, metavar="PID", help="when that process has gone, which holds the input")
     command("build", _build, "build the programs and images").add_argument("image", nargs="*", help=_IMAGES)
     command("load", _load, "build images and bring them to the nodes").add_argument("image", nargs="*", help=_IMAGES)
     command("status", _status, "say what runs")

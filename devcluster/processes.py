@@ -64,7 +64,7 @@ class Processes:
 
     def alive(self, role: str) -> bool:
         """Tells whether the very process that was started for the role still runs."""
-        return self.pid(role) is not None
+        return self._pid(role) is not None
 
     def require(self, role: str) -> None:
         """Raises DevclusterError with the end of its log when the role's process has ended."""
@@ -95,7 +95,7 @@ class Processes:
 
     def signal(self, role: str, number: signal.Signals) -> None:
         """Sends a signal to the role's process if it runs."""
-        pid = self.pid(role)
+        pid = self._pid(role)
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -103,7 +103,7 @@ class Processes:
     def pid(self, role: str) -> int:
         """Gives the process id of a running role; raises DevclusterError."""
         self.require(role)
-        return self.pid(role) or 0
+        return self._pid(role) or 0
 
     def _await_end(self, roles: Sequence[str], *, within: float) -> list[str]:
         """Gives the roles that still run when the time is over."""
@@ -117,7 +117,7 @@ class Processes:
     def _record(self, role: str) -> Path:
         return self.records / f"{role}.json"
 
-    def pid(self, role: str) -> int | None:
+    def _pid(self, role: str) -> int | None:
         try:
             record = json.loads(self._record(role).read_text())
         except (FileNotFoundError, json.JSONDecodeError):
@@ -136,7 +136,12 @@ class Process:
     @classmethod
     def this(cls) -> Process:
         """Gives the running process."""
-        return cls(os.getpid(), _started_at(os.getpid()))
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> Process:
+        """Gives the process that has the id now."""
+        return cls(pid, _started_at(pid))
 
     def alive(self) -> bool:
         """Tells whether it still runs."""

@@ -1,13 +1,17 @@
 """One cluster for many processes: whoever comes first brings it up, whoever goes last removes it.
 
-Users are written down with their start time: one that was killed no longer counts, and what it left is removed by the
-next that comes, whatever cluster that one asks for.
+Users are written down with their start time: one that was killed no longer counts, and what it left is removed: by a
+process that waits for its end, and, were that killed too, by the next that comes, whatever cluster that one asks for.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +19,7 @@ from typing import TypeVar
 
 from devcluster import providers
 from devcluster.locks import locked, locked_if_free
-from devcluster.paths import state_root
+from devcluster.paths import REPOSITORY, state_root
 from devcluster.processes import Process
 from devcluster.providers import AnyCluster
 
@@ -27,6 +31,7 @@ _SUFFIX = ".users"
 def shared(name: str, bring_up: Callable[[], ClusterT]) -> Iterator[ClusterT]:
     """Gives what `bring_up` gives; of all that asked for the name, the last to leave removes it."""
     sweep()
+    _survivor(state_root())
     users, this = _users_of(name), Process.this()
     with locked(_lock_of(users)):
         _write(users, [*_living(users), this])
@@ -53,6 +58,16 @@ def sweep() -> None:
             if free and users.exists() and not _living(users):
                 providers.remove(users.name.removeprefix(".").removesuffix(_SUFFIX))
                 users.unlink()
+
+
+@functools.cache
+def _survivor(root: Path) -> subprocess.Popen[bytes]:  # noqa: ARG001 - one for each
+    """Starts who sweeps when this process is gone, however it ends: only then is its input at an end."""
+    command = [sys.executable, "-m", "devcluster", "sweep", "--after", str(os.getpid())]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, cwd=REPOSITORY, start_new_session=True
+    )
 
 
 def _users_of(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Two hundred plans that are created at once: how long the webhook takes for each, by itself and behind the API server."""
+"""Two hundred plans created at once: how long the webhook takes for each, by itself and behind the API server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ from sentinel_operator.hooks.admission import path_of, stamping_path_of
 
 AT_ONCE, POLICIES = 200, 100
 BY = Identity(username="kubernetes-admin", groups=frozenset({"system:masters", "system:authenticated"}))
-_CALLS = re.compile(r"^apiserver_admission_webhook_admission_duration_seconds_(sum|count)\{[^}]*\} (\S+)$", re.MULTILINE)
+_CALLS = re.compile(
+    r"^apiserver_admission_webhook_admission_duration_seconds_(sum|count)\{[^}]*\} (\S+)$", re.MULTILINE
+)
 
 
 async def webhook(cluster: Cluster, api: KubeApi, *, rounds: int) -> dict[str, float]:
@@ -94,7 +96,7 @@ async def _behind(cluster: Cluster, started: Running, rounds: int) -> dict[str, 
             path = PLANS.collection("default")
 
             async def create() -> None:
-                await api._write(PLANS, "POST", path, raw, query=(("dryRun", "All"),))  # noqa: SLF001
+                await api._write(PLANS, "POST", path, raw, query=(("dryRun", "All"),))
 
             return create
 

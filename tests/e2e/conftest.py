@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo import install, objectstore
+from demo.load import Load
 from demo.models.artifact import Index
 from demo.models.build import build, recipes
 from devcluster.cluster import Cluster
@@ -18,6 +19,8 @@ from devcluster.locks import locked
 from devcluster.paths import cache
 from devcluster.providers import AnyCluster
 from devcluster.sharing import shared
+from tests.e2e.faults import STORE, node_of
+from tests.e2e.rollouts import BY_SERVICE, delivered
 from tests.e2e.world import MODEL, World
 from tests.support.cluster import fresh_namespace
 
@@ -99,6 +102,25 @@ def apart_world(apart: World, apart_cluster: Cluster, artifacts: Path) -> Iterat
     """Gives a namespace of that cluster for one test."""
     with fresh_namespace(apart_cluster) as namespace:
         yield _furnished(replace(apart, namespace=namespace), artifacts)
+
+
+@pytest.fixture(scope="session")
+def planned_world(apart: World, apart_cluster: Cluster, artifacts: Path) -> Iterator[World]:
+    """Gives a namespace of that cluster for all tests of plans."""
+    with fresh_namespace(apart_cluster) as namespace:
+        yield _furnished(replace(apart, namespace=namespace), artifacts)
+
+
+@pytest.fixture(scope="session")
+def planned_load(planned_world: World, apart_cluster: Cluster) -> Iterator[Load]:
+    """Gives the client of a model there that serves with two pods."""
+    planned_world.apply(delivered(planned_world, {"strategy": "RollingUpdate"}, version="1.0.0"))
+    planned_world.await_ready()
+    load = Load(planned_world.cluster, planned_world.namespace, MODEL, BY_SERVICE)
+    # Beside the store: the other node is drained.
+    load.start(node=node_of(apart_cluster, *STORE))
+    yield load
+    load.stop()
 
 
 def _install(cluster: AnyCluster, artifacts: Path, index: Index) -> install.Store:

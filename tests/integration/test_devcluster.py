@@ -153,15 +153,34 @@ def test_users_of_one_share_it_and_the_last_to_leave_removes_it(state: Path):
     assert not (state / "one").exists()
 
 
-def test_the_cluster_of_a_killed_user_is_removed_by_the_next_one(state: Path):
+def test_the_cluster_of_a_killed_user_is_removed(state: Path):
     killed = subprocess.Popen([sys.executable, "-c", _SHARE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert killed.stdout
     assert killed.stdout.readline()
     killed.kill()
     killed.communicate()
 
+    eventually(lambda: not list(names()))
+    assert processes_of(state) == []
+
+
+def test_what_is_left_when_nobody_saw_the_end_is_removed_by_the_next_one(state: Path):
+    killed = subprocess.Popen([sys.executable, "-c", _SHARE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert killed.stdout
+    assert killed.stdout.readline()
+    for survivor in _children(killed.pid):
+        os.kill(survivor, signal.SIGKILL)
+    killed.kill()
+    killed.communicate()
+
     with shared("two", lambda: Cluster.api_only(name="two")):
         assert list(names()) == ["two"]
+
+
+def _children(pid: int) -> list[int]:
+    """Those that wait for its end."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(each) for each in found if b"sweep" in Path(f"/proc/{each}/cmdline").read_bytes()]
 
 
 def test_a_removal_that_is_killed_is_finished_by_the_next(state: Path):
@@ -177,7 +196,7 @@ def test_a_removal_that_is_killed_is_finished_by_the_next(state: Path):
         assert list(state.iterdir()) == []
 
 
-def test_the_cluster_of_a_user_that_is_killed_while_it_leaves_is_removed_by_the_next_one(state: Path):
+def test_the_cluster_of_a_user_that_is_killed_while_it_leaves_is_removed(state: Path):
     leaving = subprocess.Popen([sys.executable, "-c", _SHARE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert leaving.stdout
     assert leaving.stdin
@@ -189,7 +208,7 @@ def test_the_cluster_of_a_user_that_is_killed_while_it_leaves_is_removed_by_the_
     leaving.communicate()
 
     with shared("two", lambda: Cluster.api_only(name="two")):
-        assert list(names()) == ["two"]
+        eventually(lambda: list(names()) == ["two"])
 
 
 _SHARE = """

@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     once.addoption("--once-runs", type=int, default=8, help="how many runs, each with a seed of its own")
     once.addoption("--once-first", type=int, default=0, help="the first seed")
     once.addoption("--once-seed", type=int, default=None, help="this seed alone; its story is told (-s)")
-    once.addoption("--once-at-once", type=int, default=4, help="how many runs at once")
+    once.addoption("--once-at-once", type=int, default=8, help="how many runs at once")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from typing import Any
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
+from tests.support.mortal import MORTAL
+
 ACCESS_KEY, SECRET_KEY = "AKIASENTINELTEST0000", "sentinel-test-secret-0123456789abcdef"
 READER_ACCESS_KEY, READER_SECRET_KEY = "AKIASENTINELREADER00", "sentinel-reader-secret-0123456789abc"
 START_SECONDS, ATTEMPTS = 60, 3
@@ -74,6 +76,7 @@ def _start(home: Path) -> tuple[subprocess.Popen[bytes], dict[str, int]]:
     (home / "s3.json").write_text(json.dumps(_identities()))
     ports = _free_ports()
     command = [
+        *MORTAL,
         str(Path(sys.executable).with_name("weed")),
         "server",
         f"-dir={home / 'data'}",

@@ -1,4 +1,4 @@
-"""The commands about plans of change: plans, approve, reject, explain, policy test."""
+"""The commands about plans of change: plans, approve, reject, explain, policy test and bench."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add_actions(app: typer.Typer) -> None:
     app.command(short_help="Tell what a plan was judged by.")(explain)
     policies = typer.Typer(help="Try out policies.", no_args_is_help=True, rich_markup_mode=None)
     policies.command("test", short_help="Judge plans by policies, offline.")(policy_test)
-    policies.callback()(lambda: None)
+    policies.command("bench", short_help="Measure what judging takes, offline.")(policy_bench)
     app.add_typer(policies, name="policy", short_help="Try out policies.")
 
 
@@ -83,6 +83,30 @@ def policy_test(
         from sentinel_operator.cli.policytest import policy_test as run  # noqa: PLC0415
 
         return run(files)
+
+    end(work)
+
+
+def policy_bench(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="YAML or JSON.", show_default=False)],
+    save: Annotated[str | None, typer.Option(metavar="FILE", help="Keep the figures as a baseline.")] = None,
+    baseline: Annotated[str | None, typer.Option(metavar="FILE", help="Compare with a baseline.")] = None,
+    threshold: Annotated[float, typer.Option(metavar="TIMES", help="How much slower is borne.")] = 1.25,
+    repeat: Annotated[int, typer.Option(min=1, max=100_000, help="How often each decision is judged.")] = 200,
+) -> None:
+    """Measure what judging plans by policies takes: a decision, each policy and each rule. The files are those of
+    `policy test`.
+
+    Figures are kept and compared in units of a calibration loop of the same run, so a baseline may be another
+    machine's. Exits with 1 where a decision takes more than TIMES what it took, and with 2 for files that cannot be
+    read.
+    """
+
+    def work() -> Exit:
+        from sentinel_operator.cli.policybench import Asked  # noqa: PLC0415
+        from sentinel_operator.cli.policybench import policy_bench as run  # noqa: PLC0415
+
+        return run(Asked(files=files, save=save, baseline=baseline, threshold=threshold, repeat=repeat))
 
     end(work)
 

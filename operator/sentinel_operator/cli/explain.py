@@ -64,6 +64,17 @@ def _told(raw: Manifest, status: ActionPlanStatus) -> Iterator[Text]:
     if status.decisions:
         yield Text("Done")
         yield from grid([(each.id, each.state, each.message) for each in status.decisions], indent=2)
+    if status.history:
+        yield Text("Came to" + _published(status))
+        yield from grid([(each.at, each.state, each.message) for each in status.history], indent=2)
+
+
+def _published(status: ActionPlanStatus) -> str:
+    """Says what the sink of CloudEvents knows of it, where there is one."""
+    if status.published is None:
+        return ""
+    refused = f", which refused {status.publish_refused}" if status.publish_refused else ""
+    return f" (the sink of events was told of {status.published}{refused})"
 
 
 async def _say(name: str, where: Where, *, decision: Literal["Approve", "Reject"], reason: str) -> Exit:

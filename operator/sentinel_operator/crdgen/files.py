@@ -7,23 +7,29 @@ from pathlib import PurePosixPath
 
 from sentinel_operator.api.kinds import KINDS
 from sentinel_operator.app import PARTS, Parts
+from sentinel_operator.bridge.settings import Settings as BridgeSettings
 from sentinel_operator.config import Settings
 from sentinel_operator.core.reconciler import ChildKind
 from sentinel_operator.crdgen.definition import MAX_BYTES, definition, size_of
 from sentinel_operator.crdgen.reference import index, reference
-from sentinel_operator.crdgen.roles import certificate_roles, operator_roles, user_roles
+from sentinel_operator.crdgen.roles import bridge_roles, certificate_roles, operator_roles, user_roles
 from sentinel_operator.crdgen.schema import SchemaError
 from sentinel_operator.crdgen.text import documents
 from sentinel_operator.crdgen.webhooks import mutating_configuration, webhook_configuration
 
-FOLDERS = (PurePosixPath("crds"), PurePosixPath("docs/reference"), PurePosixPath("manifests/base/generated"))
+FOLDERS = (
+    PurePosixPath("crds"),
+    PurePosixPath("docs/reference"),
+    PurePosixPath("manifests/base/generated"),
+    PurePosixPath("manifests/bridge/generated"),
+)
 """Folders that hold generated files and nothing else."""
-_CRDS, _REFERENCE, _MANIFESTS = FOLDERS
+_CRDS, _REFERENCE, _MANIFESTS, _BRIDGE = FOLDERS
 
 
 def files(parts: Parts = PARTS) -> dict[PurePosixPath, str]:
     """Gives path and content of every generated file."""
-    return {**_definitions(), **_roles(parts)}
+    return {**_definitions(), **_roles(parts), **_bridge()}
 
 
 def _definitions() -> dict[PurePosixPath, str]:
@@ -56,6 +62,12 @@ def _roles(parts: Parts) -> dict[PurePosixPath, str]:
         **{_MANIFESTS / name: text for name, text in texts.items()},
         _MANIFESTS / "kustomization.yaml": _kustomization(texts),
     }
+
+
+def _bridge() -> dict[PurePosixPath, str]:
+    name = "bridge-roles.yaml"
+    roles = documents(bridge_roles(BridgeSettings(namespace="sentinel-system")))
+    return {_BRIDGE / name: roles, _BRIDGE / "kustomization.yaml": _kustomization([name])}
 
 
 def _children(parts: Parts) -> list[ChildKind]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from sentinel_operator.api.base import GROUP
 from sentinel_operator.api.kinds import ACTION_PLAN, KINDS, NODE_TELEMETRY, Kind
+from sentinel_operator.bridge import rights as rights_of_bridge
+from sentinel_operator.bridge.settings import Settings as BridgeSettings
 from sentinel_operator.config import Settings
 from sentinel_operator.core.reconciler import PODS, READ, ChildKind
 from sentinel_operator.crdgen.definition import LABELS
@@ -35,7 +37,10 @@ Rights = dict[tuple[str, str], set[str]]
 def operator_roles(children: Sequence[ChildKind], kinds: Sequence[Kind], settings: Settings) -> list[Manifest]:
     """Gives what the operator may do with the kinds that it reconciles, anywhere, and with its own lease."""
     lease = _named_rules(LEASES, settings.lease)
-    return [*_granted(NAME, _cluster_rules(children, kinds), settings), *_granted(NAME, lease, settings, own=True)]
+    return [
+        *_granted(NAME, _cluster_rules(children, kinds), settings.namespace),
+        *_granted(NAME, lease, settings.namespace, own=True),
+    ]
 
 
 def certificate_roles(settings: Settings) -> list[Manifest]:
@@ -47,7 +52,27 @@ def certificate_roles(settings: Settings) -> list[Manifest]:
         names=[settings.webhook_configuration],
     )
     secret = _named_rules(SECRETS, settings.webhook_secret)
-    return [*_granted(CERTIFICATES, [configuration], settings), *_granted(CERTIFICATES, secret, settings, own=True)]
+    return [
+        *_granted(CERTIFICATES, [configuration], settings.namespace),
+        *_granted(CERTIFICATES, secret, settings.namespace, own=True),
+    ]
+
+
+def bridge_roles(settings: BridgeSettings) -> list[Manifest]:
+    """Gives what the bridge may read anywhere, and what it may do in its own namespace."""
+    rights: Rights = {}
+    for resource, verbs in rights_of_bridge.ANYWHERE.items():
+        _grant(rights, resource, verbs)
+    own: Rights = {}
+    for resource, verbs in rights_of_bridge.INSIDE.items():
+        _grant(own, resource, verbs)
+    secrets = _rule(_group(SECRETS), [SECRETS.plural], ("get",), names=rights_of_bridge.SECRETS)
+    inside = [*_rules(own), *_named_rules(LEASES, settings.lease), secrets]
+    name = rights_of_bridge.NAME
+    return [
+        *_granted(name, _rules(rights), settings.namespace, account=name),
+        *_granted(name, inside, settings.namespace, account=name, own=True),
+    ]
 
 
 def user_roles(kinds: Sequence[Kind] = KINDS) -> list[Manifest]:
@@ -130,16 +155,16 @@ def _rule(group: str, resources: Sequence[str], verbs: Iterable[str], *, names: 
     return {"apiGroups": [group], "resources": list(resources), **limited, "verbs": sorted(verbs)}
 
 
-def _granted(name: str, rules: list[Manifest], settings: Settings, *, own: bool = False) -> list[Manifest]:
-    """Gives a role and its binding to the operator's account: in the whole cluster, or in its own namespace."""
-    namespace = settings.namespace if own else ""
+def _granted(name: str, rules: list[Manifest], home: str, *, account: str = NAME, own: bool = False) -> list[Manifest]:
+    """Gives a role and its binding to an account of the operator's namespace: in the whole cluster, or in there."""
+    namespace = home if own else ""
     kind = "Role" if own else "ClusterRole"
     binding = {
         "apiVersion": f"{_RBAC}/v1",
         "kind": f"{kind}Binding",
         "metadata": _metadata(name, namespace, LABELS),
         "roleRef": {"apiGroup": _RBAC, "kind": kind, "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": settings.namespace}],
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
     }
     return [_role(kind, name, rules, namespace=namespace), binding]
 

@@ -43,6 +43,10 @@ class Retry(ApiError):
         self.after = after
 
 
+class TooLate(ApiError):
+    """The write was not sent: the time within which it may be is over."""
+
+
 class NotLeader(Exception):
     """The write was not sent: this process does not hold a valid lease."""
 

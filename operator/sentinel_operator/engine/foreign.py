@@ -8,9 +8,19 @@ from datetime import datetime
 
 from sentinel_operator.core.plan import ACTION_MANAGER, Evict, Manifest, ObjectRef, Patch, Plan, Rehearsal
 from sentinel_operator.engine.cache import ObjectCache, key_of
-from sentinel_operator.engine.errors import ApiError, Conflict, NotFound, Retry, StepFailed, SubjectGone, Terminal
+from sentinel_operator.engine.errors import (
+    ApiError,
+    Conflict,
+    NotFound,
+    Retry,
+    StepFailed,
+    SubjectGone,
+    Terminal,
+    TooLate,
+)
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.resources import Resource, ResourceTable
+from sentinel_operator.engine.transport import Term
 
 logger = logging.getLogger(__name__)
 
@@ -79,18 +89,32 @@ class Foreign:
                 f"{self._resource.kind} {key.namespace}/{key.name} has changed since it was looked at", code=409
             )
 
+    async def settle(self, raw: Manifest) -> None:
+        """Makes sure that what was written last over this version of the object, and was not answered, is there or will
+        never be. Raises Conflict where it is there, or the object is gone or another.
+
+        A read alone does not tell: such a write may still be under way. Another one over the same version does, for
+        only one of the two can succeed.
+        """
+        await self.unmoved(raw)
+        key, version = key_of(raw), raw["metadata"]["resourceVersion"]
+        metadata = {"name": key.name, "uid": raw["metadata"]["uid"], "resourceVersion": version}
+        if key.namespace:
+            metadata["namespace"] = key.namespace
+        status = {**(raw.get("status") or {}), "message": f"what was written over version {version} was not answered"}
+        kind = {"apiVersion": self._resource.api_version, "kind": self._resource.kind}
+        self._primary.put(
+            await self._api.apply_status(self._resource, {**kind, "metadata": metadata, "status": status})
+        )
+
     async def _step(self, raw: Manifest, step: Evict | Patch, *, guarded: bool) -> int:
         if guarded:
             await self.unmoved(raw)
-        return await self._in_time(step)
-
-    async def _in_time(self, step: Evict | Patch) -> int:
-        # The clock is looked at last: however long all the rest took, nothing is sent too late.
-        if step.not_after is not None and self._now() >= step.not_after:
-            logger.info("%s is left as it is: the time was over", step.ref)
-            return 0
         try:
             return await (self._evict(step) if isinstance(step, Evict) else self._patch(step))
+        except TooLate:
+            logger.info("%s is left as it is: the time was over", step.ref)
+            return 0
         except ApiError as error:
             raise StepFailed(step.ref, error) from error
 
@@ -109,13 +133,24 @@ class Foreign:
             subresource=step.subresource,
             dry_run=dry_run,
             field_manager=ACTION_MANAGER,
+            term=None if dry_run else self._term(step),
         )
+
+    def _term(self, step: Evict | Patch) -> Term | None:
+        """The clock is looked at last: however long a request has to wait for its turn, none is sent too late."""
+        if (last := step.not_after) is None:
+            return None
+
+        def left() -> float:
+            return (last - self._now()).total_seconds()
+
+        return left
 
     async def _evict(self, step: Evict) -> int:
         """What a budget forbids now is no failure: the pass that comes next asks again."""
         ref: ObjectRef = step.ref
         try:
-            await self._api.evict(ref.namespace, ref.name, uid=ref.uid)
+            await self._api.evict(ref.namespace, ref.name, uid=ref.uid, term=self._term(step))
         except (NotFound, Conflict):
             return 0
         except Retry as error:

@@ -11,7 +11,7 @@ import orjson
 from sentinel_operator.core.plan import SCALE_MANAGER, STATUS_MANAGER, WORKLOAD_MANAGER, Manifest, ObjectRef
 from sentinel_operator.engine.errors import Conflict, NotFound, Retry, api_error
 from sentinel_operator.engine.resources import Resource
-from sentinel_operator.engine.transport import JSON, Fence, Query, Request, Transport
+from sentinel_operator.engine.transport import JSON, Fence, Query, Request, Term, Transport
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
@@ -176,13 +176,14 @@ class KubeApi:
         subresource: str = "",
         dry_run: bool = False,
         field_manager: str = WORKLOAD_MANAGER,
+        term: Term | None = None,
     ) -> Manifest:
         """Merges `body` in; strategically (built-in kinds only) where lists are to be matched by their keys. A dry run
-        goes through all of admission, and changes nothing."""
+        goes through all of admission, and changes nothing. Raises TooLate where its term is over."""
         path = resource.object(ref.namespace, ref.name, subresource)
         query = (("fieldManager", field_manager), *((("dryRun", "All"),) if dry_run else ()))
         content_type = _STRATEGIC if strategic else _MERGE
-        return await self._write(resource, "PATCH", path, body, query=query, content_type=content_type)
+        return await self._write(resource, "PATCH", path, body, query=query, content_type=content_type, term=term)
 
     async def delete(
         self, resource: Resource, ref: ObjectRef, *, propagation: Propagation = "Background"
@@ -207,13 +208,16 @@ class KubeApi:
                 return None
             raise
 
-    async def create_under(self, resource: Resource, ref: ObjectRef, subresource: str, body: Manifest) -> Manifest:
+    async def create_under(
+        self, resource: Resource, ref: ObjectRef, subresource: str, body: Manifest, *, term: Term | None = None
+    ) -> Manifest:
         """Creates at a subresource: an eviction, a token."""
-        return await self._write(resource, "POST", resource.object(ref.namespace, ref.name, subresource), body)
+        path = resource.object(ref.namespace, ref.name, subresource)
+        return await self._write(resource, "POST", path, body, term=term)
 
-    async def evict(self, namespace: str, name: str, *, uid: str = "") -> None:
+    async def evict(self, namespace: str, name: str, *, uid: str = "", term: Term | None = None) -> None:
         """Evicts a pod, and no later namesake of it, under its disruption budgets; raises Retry where one forbids it
-        now (429)."""
+        now (429), TooLate where its term is over."""
         body: Manifest = {
             "apiVersion": "policy/v1",
             "kind": "Eviction",
@@ -221,7 +225,7 @@ class KubeApi:
         }
         if uid:
             body["deleteOptions"] = {"preconditions": {"uid": uid}}
-        await self.create_under(_PODS, ObjectRef("v1", "Pod", namespace, name), "eviction", body)
+        await self.create_under(_PODS, ObjectRef("v1", "Pod", namespace, name), "eviction", body, term=term)
 
     async def subject_access_review(self, spec: Mapping[str, Any]) -> bool:
         """Tells whether a user may do something; `spec` is that of authorization.k8s.io/v1 SubjectAccessReview."""
@@ -230,6 +234,14 @@ class KubeApi:
         path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
         answer = await self._transport.send(Request(method="POST", path=path, verb="create", kind=kind, body=body))
         return bool((answer.get("status") or {}).get("allowed"))
+
+    async def own_user(self) -> str:
+        """Gives the name of the user that the API server takes this client for."""
+        kind = "SelfSubjectReview"
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": kind}
+        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        answer = await self._transport.send(Request(method="POST", path=path, verb="create", kind=kind, body=body))
+        return str(((answer.get("status") or {}).get("userInfo") or {}).get("username") or "")
 
     async def _apply(
         self, resource: Resource, manifest: Manifest, field_manager: str, *, force: bool, subresource: str = ""
@@ -257,6 +269,7 @@ class KubeApi:
         *,
         query: Query = (),
         content_type: str = JSON,
+        term: Term | None = None,
     ) -> Manifest:
         verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[method]
         return await self._transport.send(
@@ -269,6 +282,7 @@ class KubeApi:
                 body=body,
                 content_type=content_type,
                 fence=self._fence,
+                term=term,
             )
         )
 

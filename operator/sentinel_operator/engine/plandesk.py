@@ -50,8 +50,8 @@ class Asks(Protocol):
     async def rehearse(self, rehearsals: Sequence[Rehearsal], /) -> dict[str, str]:
         """Gives what the API server has against patches."""
 
-    async def unmoved(self, raw: Manifest, /) -> None:
-        """Reads an object into the cache; raises Conflict or SubjectGone where it is not the one that was seen."""
+    async def settle(self, raw: Manifest, /) -> None:
+        """Makes sure that an unanswered write over an object is there (Conflict) or will never be."""
 
 
 class Levels(Protocol):
@@ -144,15 +144,16 @@ class PlanDesk:
         return await self._asks.rehearse(plan.rehearse) if self._asks is not None else {}
 
     async def _settle_doubt(self, raw: Manifest) -> None:
-        """Raises where it is not known what became of the plan's last write, or it is another now."""
+        """Raises where the plan's last write was not answered: it is there, never will be, or that is still open."""
         if not self._grants.in_doubt(raw) or self._asks is None:
             return
         try:
             async with asyncio.timeout(_DOUBT):
-                await self._asks.unmoved(raw)
+                await self._asks.settle(raw)
         except TimeoutError as error:
             raise ApiError("it is not known yet what became of the plan's status") from error
         self._grants.over(raw, certain=True)
+        raise Conflict("what was written last is not there, and will not be")
 
     def _count(self, raw: Manifest, plan: Plan) -> None:
         """Counts each state to which the plan has come by this pass."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,13 +13,15 @@ import orjson
 
 from sentinel_operator.core.plan import Manifest
 from sentinel_operator.engine.access import Access
-from sentinel_operator.engine.errors import NotLeader, Retry, api_error
+from sentinel_operator.engine.errors import NotLeader, Retry, TooLate, api_error
 
 JSON = "application/json"
 _LARGEST_EVENT = 16 * 2**20
 _LONGEST_ERROR_TEXT = 512
 
 Query = tuple[tuple[str, str], ...]
+Term = Callable[[], float]
+"""Gives for how many seconds a request makes sense; zero or less: it is not sent any more."""
 
 
 class Fence(Protocol):
@@ -57,6 +60,7 @@ class Request:
     content_type: str = JSON
     accept: str = JSON
     fence: Fence | None = None
+    term: Term | None = None
 
 
 class Transport:
@@ -116,18 +120,21 @@ class Transport:
             params=request.query,
             data=data,
             headers=headers,
-            timeout=aiohttp.ClientTimeout(total=self._time_for(request)),
+            # The library would round what is longer up to whole seconds.
+            timeout=aiohttp.ClientTimeout(total=self._time_for(request), ceil_threshold=math.inf),
             **self._route(),
         ) as response:
             return response.status, await response.read(), response.headers.get("Retry-After")
 
     def _time_for(self, request: Request) -> float:
-        if request.fence is None:
-            return self.limits.timeout
-        remaining = request.fence.remaining()
-        if remaining <= 0:
+        """Is asked last, when nothing has to be waited for any more."""
+        held = request.fence.remaining() if request.fence is not None else math.inf
+        if held <= 0:
             raise NotLeader(f"{request.method} {request.path} was not sent: the lease is not held any more")
-        return min(self.limits.timeout, remaining)
+        left = request.term() if request.term is not None else math.inf
+        if left <= 0:
+            raise TooLate(f"{request.method} {request.path} was not sent: its time is over")
+        return min(self.limits.timeout, held, left)
 
     async def _headers(self, accept: str) -> dict[str, str]:
         return {"Accept": accept, **await self._access.authorization()}

@@ -353,7 +353,7 @@ def test_the_components_for_gpus_and_dashboards_are_accepted(ground: Client, kub
     objects = list(yaml.safe_load_all(kubectl.run("kustomize", str(tmp_path))))
     dashboards = one(objects, "ConfigMap", "sentinel-dashboards")
     assert dashboards["metadata"]["labels"]["grafana_dashboard"] == "1"
-    assert sorted(dashboards["data"]) == ["gpus.json", "models.json"]
+    assert sorted(dashboards["data"]) == ["bridge.json", "gpus.json", "models.json"]
     assert one(objects, "PodMonitor", "sentinel-agent")["spec"]["podMetricsEndpoints"][0]["port"] == "metrics"
     kubectl.run("apply", "--server-side", "--dry-run=server", "--validate=strict", "-k", str(tmp_path))
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
 from sentinel_operator.api.kinds import ACTION_PLAN
+from sentinel_operator.engine import runtime
 from sentinel_operator.engine.access import Access, Source
 from sentinel_operator.engine.kube import KubeApi
+from sentinel_operator.engine.measure.fetch import anywhere
+from sentinel_operator.engine.measure.measurer import Measurer
 from sentinel_operator.engine.metrics import Metrics
 from sentinel_operator.engine.resources import CRDS, Resource
 from sentinel_operator.engine.transport import Limits, Transport
@@ -43,7 +47,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-async def stage(kubeconfig: Path) -> AsyncIterator[Stage]:
+async def stage(kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    monkeypatch.setattr(runtime, "Measurer", partial(Measurer, allowed=anywhere))
     access = await Access.open(Source(kubeconfig))
     api = KubeApi(Transport(access, metrics=Metrics(), limits=Limits(concurrency=64)))
     for kind in OURS:
@@ -53,7 +58,13 @@ async def stage(kubeconfig: Path) -> AsyncIterator[Stage]:
         found = await api.read_path(Resource.of_kind(ACTION_PLAN).base)
         return {kind.plural for kind in OURS} <= {each["name"] for each in found["resources"]}
 
+    async def stored() -> bool:
+        for kind in OURS:
+            _ = await api.list(Resource.of_kind(kind))
+        return True
+
     await eventually(served)
+    await eventually(stored)
     await spaces(api)
     async with Meter.open() as meter:
         yield Stage(api, kubeconfig, meter)

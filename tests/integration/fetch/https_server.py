@@ -36,7 +36,7 @@ async def https_server(
 ) -> AsyncIterator[HttpsServer]:
     """The server, with what it serves by path; files of the folder come with ranges, ETags and If-Range."""
     with tempfile.TemporaryDirectory() as temporary:
-        context, ca_file = _server_context(Path(temporary))
+        context, ca_file = server_context(Path(temporary))
         server = HttpsServer("", 0, ca_file)
 
         async def answer(request: web.Request) -> web.StreamResponse:
@@ -78,7 +78,8 @@ async def http_server(handler: Handler) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-def _server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
+def server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """What a server on 127.0.0.1 shows its clients, and the file of the CA that vouches for it."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = certificate("ca", key=ca_key, issuer="ca", issuer_key=ca_key, ca=True)
     leaf = certificate("server", key=key, issuer="ca", issuer_key=ca_key, address="127.0.0.1")

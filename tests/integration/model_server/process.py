@@ -18,6 +18,7 @@ from typing import Any
 import onnx
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.mortal import MORTAL
 from tests.unit.model_server import graphs
 
 DEADLINE = 60.0
@@ -31,7 +32,14 @@ class ModelServer:
         self.termination = folder / "termination"
         self.log: list[dict[str, Any]] = []
         self.ports: dict[str, int] = {}
-        command = [sys.executable, "-m", "sentinel_workloads.model_server", "--config", str(folder / "serving.json")]
+        command = [
+            *MORTAL,
+            sys.executable,
+            "-m",
+            "sentinel_workloads.model_server",
+            "--config",
+            str(folder / "serving.json"),
+        ]
         command += ["--host", "127.0.0.1", "--http-port", str(http_port), "--grpc-port", "0", "--metrics-port", "0"]
         command += ["--follow", str(folder / "active.json")] if follow else []
         temporary = folder / "tmp"

@@ -15,13 +15,14 @@ from string import ascii_uppercase
 from sentinel_operator.app import Parts
 from sentinel_operator.core.actionplan.reconciler import ActionPlanReconciler
 from sentinel_operator.core.actionpolicy.reconciler import ActionPolicyReconciler
+from tests.support.eventually import eventually
 from tests.support.faultproxy import Fault, FaultProxy, Match, Moment, Seen, watches, writes
 from tests.support.once.place import LABEL, SPACE
 from tests.support.once.story import Blow, Mishap
 from tests.support.replica import Replica, settings
 
 PARTS = Parts([ActionPolicyReconciler(), ActionPlanReconciler()])
-LEASE = {"lease_duration": 4.0, "lease_deadline": 2.5, "lease_retry": 0.3}
+LEASE = {"lease_duration": 4.0, "lease_deadline": 2.5, "lease_retry": 0.5}
 _PATIENCE = {"api_timeout": 2.0, "pass_deadline": 10.0}
 _LOOK = 0.05
 Tell = Callable[[str], None]
@@ -81,7 +82,8 @@ class Post:
     replica: Replica
     identity: str
     struck: bool = False
-    """It was killed or paused: it does not come back as it was."""
+    """It was killed, or paused for longer than its lease."""
+    paused: bool = False
 
 
 class Pair:
@@ -124,13 +126,14 @@ class Pair:
                     post.proxy.let_go()
 
     async def awake(self) -> None:
-        """Waits until nobody is paused any more, and those that were have found out that they do not lead."""
+        """Waits until nobody is paused any more, and whoever was has ended, or leads again since nobody else came."""
         while self._tasks:
             await asyncio.wait(self._tasks)
-        for post in self.posts:
-            if post.struck and not post.replica.over:
-                async with asyncio.timeout(20):
-                    await post.replica.ended()
+
+        async def known() -> bool:
+            return all(not each.struck or each.replica.over or each.replica.leads for each in self.posts)
+
+        await eventually(known, within=60)
 
     # -------------------------------------------------------------------------------- what becomes of them
 
@@ -163,23 +166,23 @@ class Pair:
 
     def _witness(self, post: Post, moment: Moment) -> None:
         self._writes += moment == "before"
-        if not self._blows or post.struck or self._writes < self._blows[0].write or self._blows[0].when != moment:
+        if not self._blows or post.paused or self._writes < self._blows[0].write or self._blows[0].when != moment:
             return
         blow = self._blows.pop(0)
         self.struck[f"{blow.what}, write {blow.when}"] += 1
         self._tell(f"{post.name}: {blow.what} at write {self._writes}, {blow.when}")
         match blow.what:
             case "kill":
-                post.struck = True
+                post.struck = post.paused = True
                 post.proxy.dead.set()
                 self._soon(post.replica.kill())
             case "pause":
-                post.struck = True
+                post.struck = post.paused = True
                 pause = self._sleeping.enter_context(ExitStack())
                 pause.enter_context(post.replica.paused())
                 self._soon(self._later(LEASE["lease_duration"] + blow.seconds, post, pause.close))
             case "hold":
-                post.struck = True
+                post.struck = post.paused = True
                 post.proxy.hold()
                 self._soon(self._later(LEASE["lease_duration"] + blow.seconds, post, post.proxy.let_go))
             case "drop watches":
@@ -189,6 +192,7 @@ class Pair:
         await asyncio.sleep(seconds)
         self._tell(f"{post.name} goes on")
         then()
+        post.paused = False
 
     def _soon(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]

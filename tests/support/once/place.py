@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sentinel_operator.api.kinds import ACTION_POLICY
 from sentinel_operator.core.plan import Manifest, ObjectRef
-from sentinel_operator.engine.errors import ApiError, Conflict
+from sentinel_operator.engine.errors import ApiError, Conflict, NotFound
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.resources import NODES, Resource
 from tests.support.eventually import eventually
@@ -83,6 +83,7 @@ class Place:
         await asyncio.gather(*(self._workload(each, NODELESS[each]) for each in plain))
         if "moved" in wanted:
             await self._workload("moved", 2)
+            await self._bind("moved")
         if "rolled" in wanted:
             await self._again("rolled")
         if "kept" in wanted:
@@ -115,8 +116,6 @@ class Place:
             "containers": [{"name": "main", "image": "registry.test/web:1"}],
             "terminationGracePeriodSeconds": 0,
         }
-        if name == "moved":
-            pod["nodeName"] = self.full("node")
         spec: Manifest = {
             "replicas": replicas,
             "selector": {"matchLabels": {"app": full}},
@@ -165,6 +164,15 @@ class Place:
                 POD_RESOURCE, {**pod, "metadata": {"name": name, "namespace": SPACE, "labels": self.labels}}
             )
 
+    async def _bind(self, name: str) -> None:
+        """Puts the pods that are there on the node; later ones stay without."""
+        app = (("labelSelector", f"app={self.full(name)}"),)
+        target = {"apiVersion": "v1", "kind": "Node", "name": self.full("node")}
+        for pod in (await self.api.list(POD_RESOURCE, namespace=SPACE, query=app))[0]:
+            ref = ObjectRef.of(pod)
+            body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": ref.name}, "target": target}
+            await self.api.create_under(POD_RESOURCE, ref, "binding", body)
+
     async def _policy(self, name: str, rule: Manifest) -> None:
         """One with a selector by labels: such are not compiled, so they never meet other runs."""
         metadata = {"name": self.full(name), "labels": self.labels}
@@ -184,9 +192,10 @@ class Place:
                     pod = event["object"]
                     uid, going = pod["metadata"].get("uid"), pod["metadata"].get("deletionTimestamp")
                     if event["type"] in ("ADDED", "MODIFIED") and uid not in ready and not going:
-                        with suppress(ApiError):
+                        with suppress(NotFound, Conflict):  # otherwise all pods are looked at again
                             await self._make_ready(pod)
                             ready.add(uid)
+            await asyncio.sleep(0.1)
 
     async def _make_ready(self, pod: Manifest) -> None:
         metadata = {key: pod["metadata"][key] for key in ("name", "namespace", "uid")}
@@ -204,7 +213,8 @@ class Place:
             (NODES, ("",)),
         ):
             for namespace in namespaces:
-                await _clear_all(self.api, resource, namespace, self.selector)
+                with suppress(ApiError):
+                    await _clear_all(self.api, resource, namespace, self.selector)
 
 
 def resource_of(name: str) -> Resource:

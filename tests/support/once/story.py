@@ -84,7 +84,7 @@ class Story:
         """Draws it; the same seed is the same story."""
         rng = random.Random(seed)
         plans = _Plans(rng)
-        for _ in range(rng.randint(4, 8)):
+        for _ in range(rng.randint(3, 6)):
             rng.choices(*zip(*_KINDS, strict=True))[0](plans)
         edits = (
             [Edit(after=rng.uniform(0.3, 3), target="web", replicas=rng.randint(1, 3))] if rng.random() < 0.12 else []

@@ -103,6 +103,11 @@ class Witness:
         """Gives every version of an object."""
         return self.seen.get((kind, name), [])
 
+    @property
+    def count(self) -> int:
+        """Counts the versions of plans that were seen."""
+        return sum(map(len, self.plans().values()))
+
     def plans(self) -> dict[str, list[Version]]:
         """Gives the versions of every plan."""
         return {name: versions for (kind, name), versions in self.seen.items() if kind == "ActionPlan"}

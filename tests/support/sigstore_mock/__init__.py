@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.npm import installed_modules
+from tests.support.mortal import MORTAL
 
 HERE = Path(__file__).parent
 START_SECONDS = 30
@@ -30,7 +31,7 @@ def running_sigstore(folder: Path) -> Iterator[SigstoreMock]:
     """Starts the services with keys of their own; the trust material lies in the folder and stays valid after them."""
     modules = installed_modules(HERE)
     folder.mkdir(parents=True, exist_ok=True)
-    command = ["node", str(HERE / "server.js"), str(modules), str(folder)]
+    command = [*MORTAL, "node", str(HERE / "server.js"), str(modules), str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield SigstoreMock(_address(process), folder / "trust_config.json", folder / "trusted_root.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import timedelta
 
 from sentinel_operator.api.actionstatus import FINISHED
@@ -73,3 +74,20 @@ def test_a_decision_that_failed_is_not_reported_as_completed():
     assert "0 of 2 decisions were done" in world.status()["message"]
     ready = next(each for each in world.status()["conditions"] if each["type"] == "Ready")
     assert (ready["status"], ready["reason"]) == ("False", "Failed")
+
+
+def test_what_was_sent_in_time_and_lands_after_it_is_not_said_to_be_undone():
+    """Its answer was lost at the last moment; the next look at the target saw nothing of it, and the plan was Expired
+    when it took effect."""
+    world = a_world()
+    world.submit(a_decision("scale", params={"replicas": "5"}, ttl="60s"))
+    executor = Executor(world)
+    executor.dies_once_it_is_recorded()
+    raw = copy.deepcopy(world.get("ActionPlan", "plan"))
+    (sent,) = executor.decide(raw).patch
+    world.now += timedelta(seconds=60)
+    executor.pass_over()
+    assert world.state() == "Executing"
+    world.patch(sent)
+    assert executor.run() == "Completed"
+    assert [what for what, _ in world.applied] == ["Deployment/web"]

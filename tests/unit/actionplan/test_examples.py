@@ -12,33 +12,39 @@ import yaml
 from sentinel_operator.api.actionpolicy import MEMBERS
 from sentinel_operator.api.actionstatus import FINISHED
 from sentinel_operator.api.actionverbs import KINDS_OF
-from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY
-from sentinel_operator.core.admission import actionplan, actionpolicy
+from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY, SENTINEL_CONFIG
+from sentinel_operator.core.admission import actionplan, actionpolicy, sentinelconfig
 from sentinel_operator.core.policy.compiled import compiled
 from sentinel_operator.core.policy.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[3]
-EXAMPLES = sorted((ROOT / "examples" / "actions").glob("*.yaml"))
+EXAMPLES = [
+    document
+    for path in sorted((ROOT / "examples" / "actions").glob("*.yaml"))
+    for document in yaml.safe_load_all(path.read_text())
+]
 GUIDE = (ROOT / "docs" / "actions.md").read_text()
 
 
-@pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
+READ = {"ActionPlan": actionplan.read, "ActionPolicy": actionpolicy.read, "SentinelConfig": sentinelconfig.read}
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda each: f"{each['kind']}-{each['metadata']['name']}")
 def manifest(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return yaml.safe_load(request.param.read_text())
+    found: dict[str, Any] = request.param
+    return found
 
 
 def test_there_are_plans_and_policies():
-    kinds = {yaml.safe_load(path.read_text())["kind"] for path in EXAMPLES}
-    assert kinds == {"ActionPlan", "ActionPolicy"}
+    assert {each["kind"] for each in EXAMPLES} == set(READ)
 
 
 def test_admission_has_nothing_to_say_against_it(manifest: dict[str, Any]):
-    read = {"ActionPlan": actionplan.read, "ActionPolicy": actionpolicy.read}[manifest["kind"]]
-    assert read(manifest)[1] == ()
+    assert READ[manifest["kind"]](manifest)[1] == ()
 
 
 def test_no_field_is_misspelt(manifest: dict[str, Any]):
-    kind = {each.kind: each for each in (ACTION_PLAN, ACTION_POLICY)}[manifest["kind"]]
+    kind = {each.kind: each for each in (ACTION_PLAN, ACTION_POLICY, SENTINEL_CONFIG)}[manifest["kind"]]
     parsed = kind.spec.model_validate(manifest["spec"])
     assert parsed.model_dump(mode="json", by_alias=True, exclude_unset=True) == manifest["spec"]
 
@@ -60,8 +66,13 @@ def test_the_guide_knows_every_verb_rule_and_end():
     assert all(state in GUIDE for state in FINISHED)
 
 
-@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL), ids=["plan", "policy"])
-def test_what_the_guide_shows_is_accepted(block: str):
-    raw = yaml.safe_load(block)
-    read = {"ActionPlan": actionplan.read, "ActionPolicy": actionpolicy.read}[raw["kind"]]
-    assert read(raw)[1] == ()
+SHOWN = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)]
+
+
+@pytest.mark.parametrize("raw", SHOWN, ids=lambda raw: raw["kind"])
+def test_what_the_guide_shows_is_accepted(raw: dict[str, Any]):
+    assert READ[raw["kind"]](raw)[1] == ()
+    kind = {each.kind: each for each in (ACTION_PLAN, ACTION_POLICY, SENTINEL_CONFIG)}[raw["kind"]]
+    assert (
+        kind.spec.model_validate(raw["spec"]).model_dump(mode="json", by_alias=True, exclude_unset=True) == raw["spec"]
+    )

@@ -8,6 +8,7 @@ import pytest
 
 from sentinel_operator.api.actionplan import Decision
 from sentinel_operator.api.actionverbs import KINDS_OF
+from sentinel_operator.api.rollout import RolloutSpec
 from sentinel_operator.core.actionplan.edits import merge_patch, merged
 from sentinel_operator.core.actionplan.verbs import VERBS
 from sentinel_operator.core.actionplan.verbs.case import Case, Refusal
@@ -24,6 +25,11 @@ def ready(raw: Raw, **status: Any) -> Raw:
     wanted = raw["spec"].get("replicas", 1)
     counts = {"replicas": wanted, "readyReplicas": wanted, "updatedReplicas": wanted}
     return {**raw, "status": {"observedGeneration": raw["metadata"]["generation"], **counts, **status}}
+
+
+def counted(model: Raw, *, ready: int, there: int) -> Raw:
+    status = {**model["status"], "readyReplicas": ready, "replicas": there}
+    return {**model, "spec": {**model["spec"], "replicas": 2}, "status": status}
 
 
 def a_stateful_set(**spec: Any) -> Raw:
@@ -131,7 +137,7 @@ CASES: dict[str, tuple[Case, Raw]] = {
     ),
     "promote past the step": (
         case("promote", a_model()),
-        {"spec": {"rollout": {"paused": None, "promote": {"revision": "bbb", "attempt": 2, "step": 1}}}},
+        {"spec": {"rollout": {"paused": None, "promote": {"revision": "bbb", "attempt": 2, "full": False, "step": 1}}}},
     ),
     "promote in full": (
         case("promote", a_model(), params={"full": "true", "revision": "bbb"}),
@@ -149,6 +155,23 @@ def test_it_changes_just_that_and_can_be_taken_back(asked: Case, wanted: Raw):
     assert merge_patch(intent.edits) == wanted
     after = merged(asked.live, merge_patch(intent.edits))
     assert merged(after, merge_patch(intent.inverse().edits)) == asked.live
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        case("promote", a_model()),
+        case("promote", a_model(), params={"full": "true"}),
+        case("abort", a_model()),
+        case("rollback", a_model()),
+    ],
+)
+def test_an_order_says_all_that_the_api_server_would_put_in_by_itself(asked: Case):
+    """What is there afterwards has to be what was recorded, or it would look like somebody else's."""
+    (intent,) = VERBS[asked.decision.verb].intents(asked)
+    written = merged({}, merge_patch(intent.edits))["spec"]["rollout"]
+    defaulted = RolloutSpec.model_validate(written).model_dump(by_alias=True, exclude_none=True, mode="json")
+    assert {name: defaulted[name] for name in written} == written
 
 
 def test_every_verb_is_there_for_every_kind_that_may_have_it():
@@ -199,6 +222,10 @@ def test_what_cannot_be_done_says_why(asked: Case, why: str):
         ("restart", ready(numbered(a_deployment()), replicas=4), "3 of 3 pods"),
         ("restart", ready(a_stateful_set(), updatedReplicas=0, currentRevision="a", updateRevision="a"), ""),
         ("restart", ready(a_stateful_set(), updatedReplicas=1, currentRevision="a", updateRevision="b"), "1 of 3"),
+        ("scale", counted(a_model(candidate=""), ready=2, there=2), ""),
+        ("scale", counted(a_model(candidate=""), ready=2, there=3), "2 of 2 replicas"),
+        ("scale", counted(a_model(), ready=2, there=3), ""),
+        ("scale", counted(a_model(), ready=1, there=3), "1 of 2 replicas"),
         ("pause", ready(numbered(a_deployment())), ""),
         ("abort", {**a_model(candidate=""), "spec": {"rollout": {"abort": "bbb"}}}, ""),
         ("abort", {**a_model(), "spec": {"rollout": {"abort": "bbb"}}}, "is being taken back"),

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from sentinel_operator.api.actionstatus import TraceEntry
+from sentinel_operator.api.actionstatus import ActionPlanStatus, TraceEntry, Transition
 from sentinel_operator.cli.__main__ import app
+from sentinel_operator.cli.explain import _told
 from sentinel_operator.cli.trace import tree
 
 ROOT = Path(__file__).parents[3]
@@ -91,3 +92,17 @@ def test_a_trace_is_a_tree_of_decisions_policies_and_rules() -> None:
         "    q (priority 0, Audit: keeps nothing back)",
         "      [0] SLO Violated -> Log",
     ]
+
+
+def test_a_plan_tells_which_way_it_went_and_what_the_sink_of_events_knows_of_it() -> None:
+    history = [
+        Transition(number=1, state="Pending", at="2026-01-30T12:00:00Z", message="created"),
+        Transition(number=2, state="Rejected", at="2026-01-30T12:00:01Z", message="no"),
+    ]
+    status = ActionPlanStatus(state="Rejected", message="no", history=history)
+    raw = {"metadata": {"name": "grow"}}
+    came = ["  2026-01-30T12:00:00Z   Pending    created", "  2026-01-30T12:00:01Z   Rejected   no"]
+    assert [str(line) for line in _told(raw, status)][-3:] == ["Came to", *came]
+    status = status.model_copy(update={"published": 2, "publish_refused": 1})
+    told = "Came to (the sink of events was told of 2, which refused 1)"
+    assert [str(line) for line in _told(raw, status)][-3:] == [told, *came]

@@ -10,10 +10,20 @@ import pytest
 from sentinel_operator.api.kinds import ACTION_PLAN
 from sentinel_operator.core.plan import Evict, Manifest, ObjectRef, Patch, Plan, Rehearsal
 from sentinel_operator.engine.cache import ObjectCache
-from sentinel_operator.engine.errors import ApiError, Conflict, NotFound, Retry, StepFailed, SubjectGone, Terminal
+from sentinel_operator.engine.errors import (
+    ApiError,
+    Conflict,
+    NotFound,
+    Retry,
+    StepFailed,
+    SubjectGone,
+    Terminal,
+    TooLate,
+)
 from sentinel_operator.engine.foreign import Foreign
 from sentinel_operator.engine.kube import KubeApi
 from sentinel_operator.engine.resources import Resource, ResourceTable
+from sentinel_operator.engine.transport import Term
 
 NOW = datetime(2026, 1, 30, 12, 0, tzinfo=UTC)
 WEB = ObjectRef("apps/v1", "Deployment", "shop", "web", "uid-web", "7")
@@ -23,6 +33,11 @@ PATCH = Patch(WEB, {"spec": {"replicas": 4}}, "scale")
 
 def a_plan(*, version: str = "3", uid: str = "uid-plan") -> Manifest:
     return {"metadata": {"name": "grow", "namespace": "shop", "uid": uid, "resourceVersion": version}}
+
+
+def _in_time(term: Term | None) -> None:
+    if term is not None and term() <= 0:
+        raise TooLate("its time is over")
 
 
 class Api(KubeApi):
@@ -36,13 +51,21 @@ class Api(KubeApi):
     async def find(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         return self.live
 
-    async def patch(self, resource: Resource, ref: ObjectRef, body: Manifest, **how: Any) -> Manifest:
+    async def patch(
+        self, resource: Resource, ref: ObjectRef, body: Manifest, *, term: Term | None = None, **how: Any
+    ) -> Manifest:
+        _in_time(term)
         self.sent.append(("dry run" if how["dry_run"] else f"patch {how['subresource']}", body))
         if error := self.answers.get("patch"):
             raise error
         return {}
 
-    async def evict(self, namespace: str, name: str, *, uid: str = "") -> None:
+    async def apply_status(self, resource: Resource, manifest: Manifest, **_: Any) -> Manifest:
+        self.sent.append(("status", manifest))
+        return {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": "4"}}
+
+    async def evict(self, namespace: str, name: str, *, uid: str = "", term: Term | None = None) -> None:
+        _in_time(term)
         self.sent.append(("evict", uid))
         if error := self.answers.get("evict"):
             raise error
@@ -103,3 +126,17 @@ async def test_a_rehearsal_changes_nothing_and_tells_what_would_be_refused(api: 
     api.answers["patch"] = Conflict("it has changed", code=409)
     with pytest.raises(StepFailed):
         await foreign.rehearse([Rehearsal("grow", PATCH)])
+
+
+async def test_what_was_not_answered_cannot_succeed_any_more_once_another_write_has(api: Api, foreign: Foreign) -> None:
+    plan = {**a_plan(), "status": {"state": "Scheduled", "message": "waits"}}
+    api.live = plan
+    await foreign.settle(plan)
+    ((how, written),) = api.sent
+    assert (how, written["metadata"]["resourceVersion"], written["metadata"]["uid"]) == ("status", "3", "uid-plan")
+    assert written["status"]["state"] == "Scheduled"
+    assert written["status"]["message"] != "waits", "what changes nothing makes no version"
+    api.live = a_plan(version="4")
+    with pytest.raises(Conflict):
+        await foreign.settle(plan)
+    assert len(api.sent) == 1

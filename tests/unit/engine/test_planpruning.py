@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
+from sentinel_operator.api.cloudevents import CloudEvents
 from sentinel_operator.api.sentinelconfig import PlanRetention, SentinelConfigSpec
 from sentinel_operator.core.plan import Manifest, ObjectRef
 from sentinel_operator.engine.errors import Retry
@@ -36,8 +37,8 @@ class Server:
         self.deleted.append((ref.name, ref.uid))
 
 
-def pruning(server: Server, *plans: Manifest, most: int = 1000) -> PlanPruning:
-    spec = SentinelConfigSpec(plan_retention=PlanRetention(max_finished=most))
+def pruning(server: Server, *plans: Manifest, most: int = 1000, sink: CloudEvents | None = None) -> PlanPruning:
+    spec = SentinelConfigSpec(plan_retention=PlanRetention(max_finished=most), cloud_events=sink)
     return PlanPruning(server, plans=lambda: plans, config=lambda: spec, now=lambda: NOW, rng=random.Random(1))
 
 
@@ -56,3 +57,14 @@ async def test_of_too_many_the_oldest_go_in_portions() -> None:
 
 async def test_an_api_server_that_does_not_answer_ends_the_round_and_nothing_else() -> None:
     assert await pruning(Server(fails=True), a_plan(1, hours=200), a_plan(2, hours=201)).once() == 0
+
+
+async def test_what_a_sink_was_not_told_yet_stays_while_there_is_a_sink() -> None:
+    plans = [a_plan(number, hours=200) for number in range(3)]
+    for plan in plans:
+        plan["status"]["history"] = [{"number": 2, "state": "Completed", "at": plan["status"]["finishedAt"]}]
+    plans[1]["status"]["published"], plans[2]["status"]["published"] = 1, 2
+    server = Server()
+    assert await pruning(server, *plans, most=0, sink=CloudEvents(endpoint="https://events.example.org/")).once() == 1
+    assert server.deleted == [("plan-2", "uid-2")]
+    assert await pruning(server, *plans, most=0).once() == 3

@@ -31,7 +31,7 @@ def event(raw: Manifest, transition: Mapping[str, Any], *, cluster_id: str) -> E
         "source": source(cluster_id),
         "type": f"{TYPE}.{state.lower()}",
         "subject": f"{metadata.get('namespace', '')}/{metadata['name']}",
-        "time": str(transition.get("at")),
+        "time": str(transition["at"]),
         "datacontenttype": "application/json",
         "partitionkey": uid,
         "sequence": f"{number:06}",

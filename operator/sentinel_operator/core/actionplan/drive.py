@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sentinel_operator.api.actionplan import Decision
@@ -22,6 +22,8 @@ from sentinel_operator.core.plan import Evict, Manifest, Patch
 
 _GIVE_BACK = frozenset({"drain", "reschedule"})
 """Verbs of which nothing stays when they are given up, whatever the plan does about failures."""
+SETTLES = timedelta(seconds=5)
+"""How much later a request may take effect than whoever sent it has given up waiting for the answer."""
 FAILED: frozenset[DecisionState] = frozenset({"Failed", "Expired", "UndoFailed"})
 
 
@@ -87,6 +89,9 @@ def drive(observed: Observed, decision: Decision, record: DecisionStatus) -> Dri
     if lost:
         return _given_up(observed, decision, record, intents, lost)
     if untouched and observed.is_late(decision):
+        if observed.now < observed.deadline(decision) + SETTLES:
+            # What was sent in time may be under way still: it is not said yet that nothing was done.
+            return Driven(record=record)
         state: DecisionState = "Failed" if record.acted_at else "Expired"
         return _given_up(observed, decision, record, intents, "its time was over before it was done", state=state)
     if untouched:
@@ -117,7 +122,9 @@ def _settling(
     """All edits are there. It is over when they have taken effect, or when its time is."""
     if not record.acted_at:
         # What is there now may have been put there by an executor that died since: it is written down first.
-        return Driven(record=changed(record, acted_at=rfc3339(observed.now), message=waiting or "done"))
+        record = changed(record, acted_at=rfc3339(observed.now), message=waiting or "done")
+        if waiting or any(each.temporary for each in intents):
+            return Driven(record=record)
     if waiting and observed.is_late(decision):
         return _given_up(observed, decision, record, intents, f"given up at its ttl: {waiting}")
     if waiting:

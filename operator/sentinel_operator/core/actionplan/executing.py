@@ -59,7 +59,7 @@ def _noted(observed: Observed, driven: Driven) -> Step:
         step = stay(
             observed,
             f"{driven.record.id}: {driven.record.message}",
-            again=0.0 if _is_further(driven.record, before) else patience(observed, driven.record),
+            again=0.0 if driven.record.state != before.state else patience(observed, driven.record),
             decisions=done,
             done=sum(each.state == "Done" for each in done),
             failure=failure,
@@ -67,10 +67,6 @@ def _noted(observed: Observed, driven: Driven) -> Step:
         return Step(status=step.status, evict=driven.evict, look_again=step.look_again)
     again = SOON if driven.patch else patience(observed, driven.record)
     return Step(status=observed.status, patch=driven.patch, evict=driven.evict, look_again=again)
-
-
-def _is_further(record: DecisionStatus, before: DecisionStatus) -> bool:
-    return record.state != before.state or record.acted_at != before.acted_at
 
 
 def _next(observed: Observed, decision: Decision, record: DecisionStatus) -> Step:

@@ -95,4 +95,6 @@ def _count(value: object) -> int:
 
 
 def _is_transition(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("number"), int) and isinstance(value.get("state"), str)
+    if not isinstance(value, dict) or not isinstance(value.get("number"), int):
+        return False
+    return isinstance(value.get("state"), str) and isinstance(value.get("at"), str)

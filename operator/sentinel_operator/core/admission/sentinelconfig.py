@@ -34,6 +34,9 @@ def read(raw: Manifest) -> tuple[SentinelConfigSpec | None, tuple[FieldError, ..
 
 def _advice(spec: SentinelConfigSpec, before: SentinelConfigSpec) -> Iterator[str]:
     yield from _budget_advice(spec.change_budget, before.change_budget)
+    bridge = spec.bridge
+    if bridge is not None and bridge != before.bridge and bridge.tls.plaintext and bridge.token_secret_ref is not None:
+        yield "spec.bridge.tls.plaintext is true: the token goes over the network for everybody on the way to read"
     if spec.images.fetch != before.images.fetch:
         yield "spec.images.fetch is another one: every SentryModel gets a new revision"
     if spec.images.model_server != before.images.model_server:

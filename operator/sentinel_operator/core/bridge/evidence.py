@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from sentinel_operator.core.bridge.words import Json, Untranslatable
+from sentinel_operator.core.bridge.words import Json, mapping
 from sentinel_operator.core.conditions import truncated
 
 CLAIMED_SOURCE = "claimed-source"
 _NAMES = frozenset({"estimated_cost_per_hour", "reason", "source", "rationale", "confidence"})
 _PREFIXES = ("current_", "total_")
+_MOST_SAID = 256
 _MOST, _LONGEST, _LONGEST_NAME = 32, 1024, 63
 
 
@@ -29,12 +30,10 @@ def written(said: Iterable[tuple[str, object]]) -> dict[str, str]:
 
 def of_plan(said: Json) -> list[tuple[str, object]]:
     """Gives what a plan says in its own evidence, and whom it claims to be from."""
-    found = said.get("evidence")
-    if found is not None and not isinstance(found, Mapping):
-        raise Untranslatable("evidence", "must be an object")
+    found = mapping(said, "evidence", most=_MOST_SAID)
     claimed = said.get("source")
     return [
-        *((str(key), value) for key, value in (found or {}).items()),
+        *((str(key), value) for key, value in found.items()),
         *([(CLAIMED_SOURCE, claimed)] if claimed else []),
         *((name, said[name]) for name in ("confidence", "rationale") if said.get(name)),
     ]

@@ -48,6 +48,19 @@ def is_acknowledged(plan: Manifest) -> bool:
     return bool((plan["metadata"].get("annotations") or {}).get(ACKNOWLEDGED_AT))
 
 
+def lean(plan: Manifest) -> Manifest:
+    """Gives what has to be remembered of a plan: of one that the brain was told of, hardly anything."""
+    if not is_acknowledged(plan):
+        return plan
+    metadata = {key: value for key, value in plan["metadata"].items() if key != "managedFields"}
+    kept = {
+        "metadata": metadata,
+        "spec": {"planId": (plan.get("spec") or {}).get("planId", "")},
+        "status": {"state": (plan.get("status") or {}).get("state", "")},
+    }
+    return {**{key: plan[key] for key in ("apiVersion", "kind") if key in plan}, **kept}
+
+
 def awaits_acknowledgement(plan: Manifest) -> bool:
     """Tells whether a brain has yet to be told what became of the plan."""
     return BRIDGE in (plan["metadata"].get("labels") or {}) and not is_acknowledged(plan)

@@ -10,8 +10,8 @@ class Rate:
         self._per_minute, self._tokens, self._at = per_minute, float(per_minute), now
 
     def limit(self, per_minute: int) -> None:
-        """Takes another limit."""
-        self._tokens = min(self._tokens, float(per_minute)) if per_minute < self._per_minute else self._tokens
+        """Takes another limit; what was used of the former counts."""
+        self._tokens = max(0.0, self._tokens + per_minute - self._per_minute)
         self._per_minute = per_minute
 
     def take(self, now: float) -> bool:

@@ -66,6 +66,9 @@ class Terms:
     cluster_id: str
 
 
+_ANYWHERE = Terms(namespace="default", source="bridge", cluster_id="")
+
+
 def plan_id_of(said: object) -> str:
     """Gives the planId of whatever a brain says, for the answer; empty where it has none."""
     value = said.get("plan_id") if isinstance(said, Mapping) else None
@@ -73,7 +76,7 @@ def plan_id_of(said: object) -> str:
 
 
 def read(said: object, *, now: datetime) -> Proposal:
-    """Reads a plan; raises Untranslatable, naming the member at fault."""
+    """Reads a plan; raises Untranslatable, naming the member at fault. All is judged that needs nobody to be asked."""
     if not isinstance(said, dict):
         raise Untranslatable("", "a plan must be an object")
     unknown = sorted(str(each) for each in said if each not in _KNOWN and not evidence.is_evidence(str(each)))
@@ -98,7 +101,9 @@ def read(said: object, *, now: datetime) -> Proposal:
         "evidence": evidence.written(reasons),
     }
     rest = {"planId": plan_id, **{name: value for name, value in optional.items() if value}}
-    return Proposal(plan_id=plan_id, content=content, wishes=wishes, rest=rest)
+    proposal = Proposal(plan_id=plan_id, content=content, wishes=wishes, rest=rest)
+    _ = write(proposal, _anything(proposal), _ANYWHERE)  # whatever is there, it must be a plan
+    return proposal
 
 
 def write(proposal: Proposal, found: Mapping[Sought, frozenset[str]], terms: Terms) -> Manifest:
@@ -132,6 +137,11 @@ def said_to_a_brain(message: str) -> str:
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", match[1]).lower()
 
     return re.sub(r"\bspec\.([A-Za-z0-9_.\[\]]*[A-Za-z0-9_\]])", plain, message)
+
+
+def _anything(proposal: Proposal) -> dict[Sought, frozenset[str]]:
+    """Gives an answer to what is sought, before anybody is asked."""
+    return {each: frozenset(each.kinds[:1]) for each in proposal.sought(_ANYWHERE.namespace)}
 
 
 def _verify(said: Json) -> dict[str, Any]:

@@ -12,6 +12,12 @@ from sentinel_operator.core.conditions import rfc3339
 
 Level = Literal["uptimePercent", "p99LatencyMs", "successRatePercent"]
 LEVELS: frozenset[Level] = frozenset({"uptimePercent", "p99LatencyMs", "successRatePercent"})
+HOW: Mapping[Level, str] = {
+    "uptimePercent": "uptimeMeasured",
+    "p99LatencyMs": "latencyMeasured",
+    "successRatePercent": "successMeasured",
+}
+"""Under which name it is told how each was measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

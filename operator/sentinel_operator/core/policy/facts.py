@@ -10,7 +10,7 @@ from typing import Literal
 
 from sentinel_operator.api.actionplan import Decision
 from sentinel_operator.api.actionverbs import whole_number
-from sentinel_operator.core.levels.measured import Level
+from sentinel_operator.core.levels.measured import HOW, Level
 
 Scope = Literal["Workload", "Namespace", "Cluster", "Global"]
 
@@ -52,6 +52,23 @@ class TargetFacts:
     success_rate_percent: float | None = None
     measured: Mapping[Level, str] = field(default_factory=dict)
     """Of the three above: how and over which time it was measured, or why it is not known."""
+
+    @property
+    def levels(self) -> dict[Level, float | None]:
+        """Gives the service levels by their names."""
+        return {
+            "uptimePercent": self.uptime_percent,
+            "p99LatencyMs": self.p99_latency_ms,
+            "successRatePercent": self.success_rate_percent,
+        }
+
+    def shown(self, *levels: Level) -> dict[str, object]:
+        """Gives service levels for a trace, each with how it was measured where anybody looked."""
+        known = self.levels
+        figures: dict[str, object] = {level: known[level] for level in levels}
+        if self.measured:
+            figures |= {HOW[level]: self.measured[level] for level in levels if level in self.measured}
+        return figures
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,8 @@ class Publisher:
             self._trails.drop(trail.raw["metadata"]["uid"])
         if not trail.is_to_be_marked:
             return True
-        ref, said = ObjectRef.of(trail.raw), trail.told
+        key, said = key_of(trail.raw), trail.told
+        ref = ObjectRef(ACTION_PLAN.api_version, ACTION_PLAN.kind, *key, uid=trail.raw["metadata"]["uid"])
         body = {"metadata": {"uid": ref.uid}, "status": said.as_status()}
         try:
             await self._api.patch(_PLANS, ref, body, subresource="status", field_manager=STATUS_MANAGER)

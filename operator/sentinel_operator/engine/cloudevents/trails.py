@@ -54,6 +54,7 @@ class Trails:
     def __init__(self) -> None:
         self._trails: dict[str, Trail] = {}
         self._uids: dict[Key, str] = {}
+        self._gone = 0
 
     def put(self, key: Key, raw: Manifest) -> str | None:
         """Takes in a plan as it is known from now on; gives its uid where there is something to do about it."""
@@ -78,8 +79,9 @@ class Trails:
             return 0
         del self._uids[key]
         trail = self._trails[uid]
-        if trail.missing and sum(each.gone for each in self._trails.values()) < GONE_AT_MOST:
+        if trail.missing and self._gone < GONE_AT_MOST:
             trail.gone = True
+            self._gone += 1
             return 0
         del self._trails[uid]
         return trail.missing
@@ -90,11 +92,13 @@ class Trails:
 
     def drop(self, uid: str) -> None:
         """Forgets a plan."""
-        self._trails.pop(uid, None)
+        trail = self._trails.pop(uid, None)
+        self._gone -= trail is not None and trail.gone
 
     def clear(self) -> None:
         """Forgets all."""
         self._trails.clear()
+        self._gone = 0
         self._uids.clear()
 
     @property

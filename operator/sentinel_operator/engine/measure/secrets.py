@@ -120,7 +120,7 @@ class Discreet:
     async def __call__(self, namespace: str, ref: SecretKeyRef, /, *, host: str) -> str:
         """Gives the value."""
         value = await self._read(namespace, ref, host=host)
-        self._values.append(value.strip())
+        self._values.extend(filter(None, (value.strip(),)))
         return value
 
     def without(self, text: str) -> str:

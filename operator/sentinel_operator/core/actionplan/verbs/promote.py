@@ -15,10 +15,10 @@ def intents(case: Case) -> tuple[Intent, ...]:
     """Decides the step; absent it is the one at which the rollout is now."""
     live, candidate = case.live, candidate_of(case)
     rollout, step = rollout_of(live), case.param("step")
-    order: dict[str, Any] = {"revision": candidate, "attempt": int(rollout.get("attempt") or 1)}
-    if str(case.param("full")) == "true":
-        order["full"] = True
-    else:
+    full = str(case.param("full")) == "true"
+    # Said also where it is the default: what the API server puts in by itself would look like somebody else's change.
+    order: dict[str, Any] = {"revision": candidate, "attempt": int(rollout.get("attempt") or 1), "full": full}
+    if not full:
         order["step"] = whole_number(step) if step is not None else int(rollout.get("step") or 0)
     return (of(live, ordered_to(live, "promote", order)),)
 

@@ -10,12 +10,16 @@ from sentinel_operator.core.policy.values import Values
 
 def judge(bound: CelRule, values: Values) -> Finding:
     """Finds a change violated for which the expression is not true."""
+    told: dict[str, object] = {"expression": bound.expression}
     try:
-        answer = expression(bound.expression).holds(values.activation)
+        read = expression(bound.expression)
+        answer = read.holds(values.activation)
     except ExpressionError as error:
-        return violated(str(error), expression=bound.expression)
+        return violated(str(error), **told)
+    if "telemetry" in read.names:
+        told |= values.facts.target.shown(*sorted(values.facts.target.measured))
     if answer is None:
-        return violated(bound.message or "the expression has no answer", expression=bound.expression, answer="none")
+        return violated(bound.message or "the expression has no answer", **told, answer="none")
     if not answer:
-        return violated(bound.message or "the expression is not true", expression=bound.expression, answer=False)
-    return holds("the expression is true", expression=bound.expression, answer=True)
+        return violated(bound.message or "the expression is not true", **told, answer=False)
+    return holds("the expression is true", **told, answer=True)

@@ -10,9 +10,7 @@ from sentinel_operator.core.policy.finding import Finding, holds, number, violat
 def judge(bound: ServiceLevelAgreement, facts: Facts) -> Finding:
     """Finds a change violated, but for a cure, that is proposed while the uptime is below the bound."""
     uptime, least = facts.target.uptime_percent, bound.min_uptime_percent
-    told: dict[str, object] = {"uptimePercent": uptime, "minUptimePercent": least, "cure": facts.is_cure}
-    if "uptimePercent" in facts.target.measured:
-        told["uptimeMeasured"] = facts.target.measured["uptimePercent"]
+    told = {**facts.target.shown("uptimePercent"), "minUptimePercent": least, "cure": facts.is_cure}
     if uptime is None:
         finding = violated if bound.missing == "Reject" and not facts.is_cure else holds
         return finding("the uptime is not known", **told)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from sentinel_operator.api.actionrules import ServiceLevel
-from sentinel_operator.core.levels.measured import Level
 from sentinel_operator.core.policy.facts import Facts
 from sentinel_operator.core.policy.finding import Finding, holds, number, violated
-
-_MEASURED: Mapping[Level, str] = {"p99LatencyMs": "latencyMeasured", "successRatePercent": "successMeasured"}
 
 
 def judge(bound: ServiceLevel, facts: Facts) -> Finding:
     """Finds a change violated, but for a cure, that is proposed while the objective is breached."""
-    told = {
-        "p99LatencyMs": facts.target.p99_latency_ms,
-        "successRatePercent": facts.target.success_rate_percent,
-        "cure": facts.is_cure,
-        **{_MEASURED[level]: how for level, how in facts.target.measured.items() if level in _MEASURED},
-    }
+    told = {**facts.target.shown("p99LatencyMs", "successRatePercent"), "cure": facts.is_cure}
     breached = "; ".join(_breaches(bound, facts))
     if breached and facts.is_cure:
         return holds(f"{breached}; and this is a cure", **told)
