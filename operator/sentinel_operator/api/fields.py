@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
@@ -103,6 +104,7 @@ def late_default() -> Extension:
 _UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 
 
+@lru_cache(maxsize=1024)
 def seconds(duration: str) -> float:
     """Turns `1m30s` into 90.0; raises ValueError for anything else."""
     if not re.fullmatch(DURATION, duration):

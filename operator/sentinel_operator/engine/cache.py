@@ -52,13 +52,24 @@ def unobserved(_: Key, __: Manifest | None) -> None:
     """Is told of changes, and does nothing about them."""
 
 
+def whole(raw: Manifest) -> Manifest:
+    """Keeps all of an object."""
+    return raw
+
+
 class ObjectCache:
     """Holds raw objects without their managedFields; nobody changes what it gives out.
 
-    `observer` is told of every state that is taken in, own writes among them, and of every end (None)."""
+    `observer` is told of every state that is taken in, own writes among them, and of every end (None). `kept` gives
+    what of a state has to be held."""
 
-    def __init__(self, *, observer: Callable[[Key, Manifest | None], None] = unobserved) -> None:
-        self._observer = observer
+    def __init__(
+        self,
+        *,
+        observer: Callable[[Key, Manifest | None], None] = unobserved,
+        kept: Callable[[Manifest], Manifest] = whole,
+    ) -> None:
+        self._observer, self._kept = observer, kept
         self._objects: dict[Key, Manifest] = {}
         self._by_owner: dict[Owner, set[Key]] = {}
         self._deleted: dict[Key, str] = {}
@@ -93,7 +104,7 @@ class ObjectCache:
         raw["metadata"].pop("managedFields", None)
         if known is not None:
             self._unindex(key, known)
-        self._objects[key] = raw
+        self._objects[key] = self._kept(raw)
         owner = owner_of(raw)
         if owner is not None:
             self._by_owner.setdefault(owner, set()).add(key)

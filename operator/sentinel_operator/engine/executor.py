@@ -110,6 +110,9 @@ class Executor:
         self._statuses.pop(key, None)
 
     async def _apply_all(self, raw: Manifest, steps: tuple[Apply, ...]) -> int:
+        if not steps:
+            self._settled.pop(key_of(raw), None)
+            return 0
         settled = self._settled.setdefault(key_of(raw), {})
         writes, confirmed = 0, False
         for step in steps:
@@ -231,7 +234,10 @@ class Executor:
             answer = await self._api.apply_status(self._resource, manifest)
         except NotFound as error:
             raise SubjectGone(str(error)) from error
-        self._statuses[key] = (wanted, _digest(answer.get("status") or {}))
+        if (became := _digest(answer.get("status") or {})) != wanted:
+            self._statuses[key] = (wanted, became)
+        else:
+            self._statuses.pop(key, None)
         self._primary.put(answer)
         return 1
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from sentinel_operator.api.actionstatus import FINISHED
+from sentinel_operator.core.actionplan.remembered import is_settled
 from sentinel_operator.core.actionplan.surroundings import NOWHERE, Surroundings
 from sentinel_operator.core.actionplan.view import TargetView
 from sentinel_operator.core.outside import Outside
@@ -104,7 +105,7 @@ class PlanDesk:
     async def decided(self, raw: Manifest, outside: Outside, think: Think) -> AsyncIterator[Decided]:
         """Tells a pass what is around its plan, and gives the plan what it asks for if it can have it."""
         if state_of(raw) in FINISHED:
-            yield (None, Plan()) if _is_settled(raw) else think(replace(outside, plan=NOWHERE))
+            yield (None, Plan()) if is_settled(raw) else think(replace(outside, plan=NOWHERE))
             return
         await self._settle_doubt(raw)
         around = await self._around(raw)
@@ -161,8 +162,3 @@ class PlanDesk:
         if after is not None and after["metadata"]["uid"] == raw["metadata"]["uid"]:
             for state in plan.passed if state_of(after) != state_of(raw) else ():
                 self._transition(state)
-
-
-def _is_settled(raw: Manifest) -> bool:
-    """Of thousands of finished plans not even the spec is read."""
-    return bool(raw["status"].get("observedGeneration") == raw["metadata"].get("generation"))

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from sentinel_operator.api.kinds import ACTION_PLAN, ACTION_POLICY, SENTRY_MODEL
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
+from sentinel_operator.core.actionplan.remembered import remembered
 from sentinel_operator.core.plan import Manifest
-from sentinel_operator.engine.cache import Key, ObjectCache
+from sentinel_operator.engine.cache import Key, ObjectCache, whole
 from sentinel_operator.engine.cloudevents import sink
 from sentinel_operator.engine.cloudevents.log import TransitionLog
 from sentinel_operator.engine.cloudevents.published import Published
@@ -105,6 +106,10 @@ class Planning:
             yield self.shelf.seen
         if kind == SENTRY_MODEL.kind:
             yield self.looks.seen
+
+    def kept(self, kind: str) -> Callable[[Manifest], Manifest]:
+        """Gives by what a cache of a kind holds less than there is."""
+        return remembered if kind == ACTION_PLAN.kind else whole
 
     def around(self, kind: str, cache: ObjectCache, foreign: Foreign) -> Around | None:
         """Gives who answers what plans of a kind depend on; None for other kinds."""

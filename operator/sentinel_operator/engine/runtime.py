@@ -160,7 +160,7 @@ class Runtime:
 
     def _controller(self, reconciler: Reconciler[Any]) -> Controller:
         resource = Resource.of_kind(reconciler.kind)
-        primary = ObjectCache(observer=self._observer(resource.kind))
+        primary = ObjectCache(observer=self._observer(resource.kind), kept=self.planning.kept(resource.kind))
         children = {Resource.of_child(child) for child in reconciler.children if child.watched}
         view = View(resource, primary, {child: self._informer(child).cache for child in children})
         executor = Executor(

@@ -18,7 +18,7 @@ from sentinel_operator.core.actionplan.retention import pruned
 from sentinel_operator.core.actionplan.status import as_manifest
 from sentinel_operator.core.actionplan.surroundings import Surroundings
 from sentinel_operator.core.outside import Outside
-from tests.unit.actionplan.world import NOW, RECONCILER, Executor, World, a_decision, a_deployment
+from tests.unit.actionplan.world import NOW, Executor, World, a_decision, a_deployment
 
 STATES = ("Pending", "Validating", "AwaitingApproval", "Approved", "Scheduled", "Executing")
 SCALE = a_decision("scale", params={"replicas": 5})
@@ -106,7 +106,7 @@ def passed(world: World, known: Told | None) -> dict[str, Any] | None:
     executor = Executor(world)
     around = executor.around(raw, {"scale-web": ""})
     outside = Outside(plan=Surroundings(**{name: getattr(around, name) for name in _FIELDS}, told=known))
-    return RECONCILER.plan(RECONCILER.observe(raw, (), (), {}, world.config, world.now, outside)).status
+    return world.reconciler.plan(world.reconciler.observe(raw, (), (), {}, world.config, world.now, outside)).status
 
 
 _FIELDS = ("policies", "targets", "nodes", "neighbours", "locked", "holders", "rehearsed")
@@ -118,7 +118,7 @@ def test_how_far_the_sink_is_goes_along_with_what_is_written_anyway() -> None:
     written = passed(world, Told(2, 1))
     assert written is not None
     assert (written["published"], written["publishRefused"]) == (2, 1)
-    assert written["history"] != world.status()["history"], "there was something to write"
+    assert written["decisions"] != world.status()["decisions"], "there was something to write"
 
 
 def test_how_far_the_sink_is_is_no_reason_to_write() -> None:

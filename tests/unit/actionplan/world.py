@@ -37,7 +37,6 @@ Raw = dict[str, Any]
 Key = tuple[str, str, str]
 NOW = datetime(2026, 1, 30, 12, 0, tzinfo=UTC)
 BRAIN = Identity(username="inframind", groups=frozenset({"brains"}))
-RECONCILER = ActionPlanReconciler()
 
 
 class ConflictError(Exception):
@@ -123,6 +122,7 @@ class World:
     """The API server and the controllers, as far as plans can see them."""
 
     now: datetime = NOW
+    reconciler: ActionPlanReconciler = field(default_factory=ActionPlanReconciler)
     objects: dict[Key, Raw] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
     config: SentinelConfigSpec = field(default_factory=SentinelConfigSpec)
@@ -304,22 +304,22 @@ class Executor:
         outside = Outside(
             plan=self.around(raw, rehearsed), measured={"plan": self.world.measured.get(raw["metadata"]["uid"], {})}
         )
-        return RECONCILER.observe(copy.deepcopy(raw), (), (), {}, self.world.config, self.world.now, outside)
+        return self.world.reconciler.observe(copy.deepcopy(raw), (), (), {}, self.world.config, self.world.now, outside)
 
     def decide(self, raw: Raw) -> Plan:
         """One pass, with what it asks of the engine: a rehearsal, its targets."""
         self.measured = frozenset()
-        plan = RECONCILER.plan(self.observe(raw))
+        plan = self.world.reconciler.plan(self.observe(raw))
         rehearsed = {each.decision: self.world.refuses for each in plan.rehearse} if plan.rehearse else None
         if plan.rehearse or plan.wants_levels:
             self.measured = frozenset(each.target for each in plan.wants_levels)
             self.world.asked.extend((str(each.target), each.levels) for each in plan.wants_levels)
-            plan = RECONCILER.plan(self.observe(raw, rehearsed))
+            plan = self.world.reconciler.plan(self.observe(raw, rehearsed))
             assert not plan.wants_levels, "they were told"
         if not plan.wants_locks:
             self.locks.step_back(raw["metadata"]["uid"])
         elif self.locks.take(raw, plan.wants_locks):
-            plan = RECONCILER.plan(self.observe(raw, rehearsed))
+            plan = self.world.reconciler.plan(self.observe(raw, rehearsed))
             if (plan.status or raw.get("status") or {}).get("state") not in ACTING:
                 self.locks.release(raw["metadata"]["uid"])  # something has come between
         return plan
@@ -377,7 +377,7 @@ class Executor:
     def refused(self, name: str, ref: ObjectRef, message: str) -> None:
         """The API server says no for good to a step of the plan."""
         raw = copy.deepcopy(self.world.get("ActionPlan", name))
-        told = RECONCILER.on_error(self.observe(raw), Failure(ref, 422, "Invalid", message, True))
+        told = self.world.reconciler.on_error(self.observe(raw), Failure(ref, 422, "Invalid", message, True))
         if told is not None:
             self.execute(raw, replace(told, patch=(), evict=()))
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from sentinel_operator.api.actionplan import ActionPlanSpec
 from sentinel_operator.api.actionstatus import ActionPlanStatus
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.actionplan.edits import without_nulls
@@ -18,14 +19,18 @@ from sentinel_operator.core.actionplan.view import TargetView
 from sentinel_operator.core.admission.actionplan import read
 from sentinel_operator.core.conditions import parse_time
 from sentinel_operator.core.outside import Outside
-from sentinel_operator.core.parsing import parse
+from sentinel_operator.core.parsing import ParsedSpecs, parse
 from sentinel_operator.core.plan import Manifest
 
+Specs = ParsedSpecs[ActionPlanSpec]
 
-def observe(raw: Manifest, config: SentinelConfigSpec, now: datetime, outside: Outside) -> Observed:
+
+def observe(
+    raw: Manifest, config: SentinelConfigSpec, now: datetime, outside: Outside, *, specs: Specs | None = None
+) -> Observed:
     """Freezes what is known; a plan that does not validate is an observation, not an error."""
     metadata = raw["metadata"]
-    parsed = parse(raw, read)
+    parsed = specs.of(raw) if specs is not None else parse(raw, read)
     return Observed(
         uid=metadata["uid"],
         namespace=metadata.get("namespace", ""),

@@ -12,20 +12,28 @@ from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
 from sentinel_operator.core.actionplan.course import course
 from sentinel_operator.core.actionplan.drive import changed, failed
 from sentinel_operator.core.actionplan.life import step
-from sentinel_operator.core.actionplan.observe import observe
+from sentinel_operator.core.actionplan.observe import Specs, observe
 from sentinel_operator.core.actionplan.observed import Observed
 from sentinel_operator.core.actionplan.step import Step, ended, records, replaced, stay
+from sentinel_operator.core.admission.actionplan import read
 from sentinel_operator.core.outside import NOTHING, Outside
+from sentinel_operator.core.parsing import ParsedSpecs
 from sentinel_operator.core.plan import Failure, Manifest, ObjectRef, Plan
 from sentinel_operator.core.reconciler import PODS, ChildKind
 
+_UNDER_WAY = 512
+"""Plans at once of which the spec is kept as it was read; of those that are over nobody asks for it."""
 INVALID_SPEC = "InvalidSpec"
 _LOOK = ("get", "list")
 _CHANGE = (*_LOOK, "patch")
 
 
 class ActionPlanReconciler:
-    """Decides what becomes of plans. Exactly once in effect: what is done was recorded, in absolute values, before."""
+    """Decides what becomes of plans. Exactly once in effect: what is done was recorded, in absolute values, before.
+    Not safe for threads; as many workers of one event loop as you like."""
+
+    def __init__(self) -> None:
+        self._specs: Specs = ParsedSpecs(read, remembered=_UNDER_WAY)
 
     @property
     def kind(self) -> Kind:
@@ -61,7 +69,7 @@ class ActionPlanReconciler:
         outside: Outside = NOTHING,
     ) -> Observed:
         """Freezes what is known into one value."""
-        return observe(raw, config, now, outside)
+        return observe(raw, config, now, outside, specs=self._specs)
 
     def plan(self, observed: Observed) -> Plan:
         """Decides the next steps. What is finished costs nothing."""
