@@ -54,7 +54,7 @@ async def _sustained(cluster: Cluster, api: KubeApi, chosen: argparse.Namespace)
     await allow(api, namespace="sustained", count=chosen.policies)
     async with running(cluster.kubeconfig) as started:
         setting = Setting(cluster=cluster, api=api, running=started, namespace="sustained", targets=chosen.targets)
-        figures = await sustained(setting, chosen.count)
+        figures = await sustained(setting, chosen.count, longest=chosen.seconds)
     figures["bare plans a second"] = count / bare
     figures["bare plans a second / plans a second"] = count / bare / figures["plans a second"]
     return figures
@@ -65,6 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plans", description=__doc__)
     parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--count", type=int, default=15_000, help="plans one after the other")
+    parser.add_argument("--seconds", type=float, default=3600, help="after which no more are posted")
     parser.add_argument("--targets", type=int, default=500, help="workloads that they are about")
     parser.add_argument("--rounds", type=int, default=10, help="times that two hundred plans are created at once")
     parser.add_argument("--burst", type=int, default=1_000, help="plans at once, each about a workload of its own")

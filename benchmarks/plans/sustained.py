@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,22 +33,24 @@ class Setting:
     targets: int
 
 
-async def sustained(setting: Setting, count: int) -> dict[str, float]:
-    """Posts plans as long as not too many are under way; gives the figures by name."""
+async def sustained(setting: Setting, most: int, *, longest: float) -> dict[str, float]:
+    """Posts plans as long as not too many are under way, until there are enough or the time is over; gives the figures
+    by name."""
     async with _followed(setting) as plans:
         slots = asyncio.Semaphore(UNFINISHED)
         before = await _Cost.now(setting)
-        poster = asyncio.create_task(_post(plans, count, slots))
+        poster = asyncio.create_task(_post(plans, most, slots, until=time.perf_counter() + longest))
         ended = 0
-        while ended < count:
+        while not poster.done() or ended < len(plans.posted):
             await plans.finished(ended + 1)
             for _ in range(len(plans.ended) - ended):
                 slots.release()
             ended = len(plans.ended)
-        await poster
+        count = await poster
         cost = await _Cost.now(setting) - before
         figures = await _judge(setting, plans, count)
     return {
+        "sustained: plans": count,
         "plans a second": count / plans.seconds,
         "sustained: a plan p50, s": percentile(plans.taken(), 0.5),
         "sustained: a plan p99, s": percentile(plans.taken(), 0.99),
@@ -78,11 +81,14 @@ async def burst(setting: Setting, count: int) -> dict[str, float]:
     }
 
 
-async def _post(plans: Following, count: int, slots: asyncio.Semaphore) -> None:
+async def _post(plans: Following, most: int, slots: asyncio.Semaphore, *, until: float) -> int:
     async with asyncio.TaskGroup() as group:
-        for index in range(count):
+        for index in range(most):
             await slots.acquire()
+            if time.perf_counter() > until:
+                return index
             group.create_task(plans.post(index))
+    return most
 
 
 async def _judge(setting: Setting, plans: Following, count: int) -> dict[str, float]:
