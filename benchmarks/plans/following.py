@@ -55,6 +55,10 @@ class Following:
                 told = f"{len(self.posted)} posted, {len(self.ended)} ended: {dict(self.states)}"
                 raise RuntimeError(f"nothing happens any more; {told}") from None
 
+    def wake(self, *_: object) -> None:
+        """Has whoever waits look again."""
+        self._changed.set()
+
     @property
     def seconds(self) -> float:
         """Gives the time from the first post to the last end."""

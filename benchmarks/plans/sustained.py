@@ -40,13 +40,16 @@ async def sustained(setting: Setting, most: int, *, longest: float) -> dict[str,
         slots = asyncio.Semaphore(UNFINISHED)
         before = await _Cost.now(setting)
         poster = asyncio.create_task(_post(plans, most, slots, until=time.perf_counter() + longest))
+        poster.add_done_callback(plans.wake)
         ended = 0
-        while not poster.done() or ended < len(plans.posted):
-            await plans.finished(ended + 1)
-            for _ in range(len(plans.ended) - ended):
-                slots.release()
+        while not poster.done():
+            known = ended
+            await plans.until(lambda known=known: len(plans.ended) > known or poster.done())
             ended = len(plans.ended)
+            for _ in range(ended - known):
+                slots.release()
         count = await poster
+        await plans.finished(count)
         cost = await _Cost.now(setting) - before
         figures = await _judge(setting, plans, count)
     return {

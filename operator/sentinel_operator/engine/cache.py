@@ -91,6 +91,11 @@ class ObjectCache:
         """Gives the children of an object of ours, by name."""
         return [self._objects[key] for key in sorted(self._by_owner.get(owner, ()))]
 
+    def lean(self, raw: Manifest) -> Manifest:
+        """Gives what is held of an object; whoever reads thousands throws the rest away at once."""
+        raw["metadata"].pop("managedFields", None)
+        return self._kept(raw)
+
     def put(self, raw: Manifest) -> tuple[Manifest, ...]:
         """Takes in a newer state and gives what became different: the object, and also its former self where that
         belonged to another owner. Nothing, where it is not newer than what is known, or of a deleted incarnation."""
@@ -101,10 +106,9 @@ class ObjectCache:
         if self._deleted.get(key, "") == raw["metadata"].get("uid"):
             return ()
         self._deleted.pop(key, None)
-        raw["metadata"].pop("managedFields", None)
         if known is not None:
             self._unindex(key, known)
-        self._objects[key] = self._kept(raw)
+        self._objects[key] = self.lean(raw)
         owner = owner_of(raw)
         if owner is not None:
             self._by_owner.setdefault(owner, set()).add(key)

@@ -112,7 +112,7 @@ class Informer:
         version = ""
         async with asyncio.timeout(_LIST_DEADLINE):
             async for page in self._source.pages(self.resource, query=self._query):
-                items.extend(page.items)
+                items.extend(map(self.cache.lean, page.items))
                 version = page.resource_version
         changed, gone = self.cache.replace(items, version)
         self._metrics.cached(self.resource.kind, len(self.cache))

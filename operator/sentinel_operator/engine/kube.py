@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -73,12 +73,20 @@ class KubeApi:
             if not more:
                 return
 
-    async def list(self, resource: Resource, *, namespace: str = "", query: Query = ()) -> tuple[list[Manifest], str]:
-        """Lists everything, with the resourceVersion of the snapshot; items bear their apiVersion and kind."""
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        query: Query = (),
+        kept: Callable[[Manifest], Manifest] | None = None,
+    ) -> tuple[list[Manifest], str]:
+        """Lists everything, with the resourceVersion of the snapshot; items bear their apiVersion and kind. Of each
+        page only what is `kept` of its items stays in memory."""
         items: list[Manifest] = []
         version = ""
         async for page in self.pages(resource, namespace=namespace, query=query):
-            items.extend(page.items)
+            items.extend(page.items if kept is None else map(kept, page.items))
             version = page.resource_version
         return items, version
 

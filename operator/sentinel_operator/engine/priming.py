@@ -63,7 +63,7 @@ class Priming:
             await self._watched[name].synced.wait()
             self.primed[name].set()
             return
-        items, version = await self._listed(controller.view.resource)
+        items, version = await self._listed(controller)
         controller.view.primary.replace(items, version)
         for key in controller.view.primary:
             controller.queue.add(key, Lane.RESYNC)
@@ -79,7 +79,7 @@ class Priming:
         await self._elected.wait()
         if name == ACTION_PLAN.kind or (waited and self._budgeted()):
             controller = self._controllers[name]
-            changed, gone = controller.view.primary.replace(*await self._listed(controller.view.resource))
+            changed, gone = controller.view.primary.replace(*await self._listed(controller))
             for raw in (*changed, *gone):
                 controller.queue.add(key_of(raw))
         self.recounted[name].set()
@@ -94,12 +94,12 @@ class Priming:
             if lacking and resource in controller.view.children:
                 controller.enqueue_all()
 
-    async def _listed(self, resource: Resource) -> tuple[list[Manifest], str]:
+    async def _listed(self, controller: Controller) -> tuple[list[Manifest], str]:
         """Lists as soon as that is possible: the CRD may not be there yet."""
         backoff = Backoff(self._rng, cap=3.0)
         while True:
             try:
-                return await self._api.list(resource)
+                return await self._api.list(controller.view.resource, kept=controller.view.primary.lean)
             except ApiError as error:
-                logger.info("cannot list %s yet: %s", resource.plural, error)
+                logger.info("cannot list %s yet: %s", controller.view.resource.plural, error)
                 await asyncio.sleep(backoff.next())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sentinel_operator.core.plan import Manifest
@@ -29,8 +29,15 @@ _SPREAD = 0.5
 class Lister(Protocol):
     """What is needed of the API client."""
 
-    async def list(self, resource: Resource, *, namespace: str = "", query: Query = ()) -> tuple[list[Manifest], str]:
-        """Lists everything, with the resourceVersion of the snapshot."""
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        query: Query = (),
+        kept: Callable[[Manifest], Manifest] | None = None,
+    ) -> tuple[list[Manifest], str]:
+        """Lists everything, with the resourceVersion of the snapshot; of each item what is to be kept."""
 
 
 class Resync:
@@ -50,7 +57,7 @@ class Resync:
         """Makes the cache of one kind equal to the cluster and queues every object of it within `spread` seconds."""
         try:
             async with asyncio.timeout(_LIST_DEADLINE):
-                items, version = await self._api.list(controller.view.resource)
+                items, version = await self._api.list(controller.view.resource, kept=controller.view.primary.lean)
         except (ApiError, TimeoutError) as error:
             logger.warning("resync of %s: %s", controller.name, error)
             return

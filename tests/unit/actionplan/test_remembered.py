@@ -9,6 +9,7 @@ import pytest
 
 from sentinel_operator.core.actionplan.cloudevent import event
 from sentinel_operator.core.actionplan.history import untold
+from sentinel_operator.core.actionplan.neighbours import Digest
 from sentinel_operator.core.actionplan.remembered import is_settled, remembered
 from sentinel_operator.core.actionplan.retention import pruned
 from tests.unit.actionplan.world import Executor, Raw, World, a_decision, a_deployment
@@ -31,6 +32,7 @@ def test_how_it_was_judged_and_what_it_changed_is_for_people_to_read():
     assert raw == before
     assert len(json.dumps(kept)) < 0.6 * len(json.dumps(raw))
     assert not {"trace", "diff"} & kept["status"].keys()
+    assert "edits" not in kept["status"]["decisions"][0]["intents"][0]
 
 
 def test_whatever_is_asked_of_a_finished_plan_is_answered_as_before():
@@ -39,6 +41,7 @@ def test_whatever_is_asked_of_a_finished_plan_is_answered_as_before():
     kept = remembered(raw)
     said, again = ([event(each, one, cluster_id="eu") for one in untold(each, 0)] for each in (raw, kept))
     assert said == again
+    assert Digest.of(raw) == Digest.of(kept)
     retention, later = world.config.plan_retention, world.now.replace(year=2030)
     assert pruned([raw], retention, later) == pruned([kept], retention, later) != ()
     assert remembered(kept) == kept

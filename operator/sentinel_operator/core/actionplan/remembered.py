@@ -10,7 +10,7 @@ from sentinel_operator.core.plan import Manifest
 
 _OF_SPEC = frozenset({"evidence", "verify", "signature"})
 _OF_STATUS = frozenset({"trace", "diff", "conditions", "lastDecision", "analysis"})
-_OF_DECISIONS = frozenset({"intents", "undo"})
+_OF_INTENTS = frozenset({"edits", "evict"})
 
 
 def is_settled(raw: Manifest) -> bool:
@@ -32,9 +32,19 @@ def remembered(raw: Manifest) -> Manifest:
     status = _without(raw["status"], _OF_STATUS)
     decisions = status.get("decisions")
     if isinstance(decisions, list):
-        status["decisions"] = [_without(each, _OF_DECISIONS) if isinstance(each, dict) else each for each in decisions]
+        status["decisions"] = [_lean(each) if isinstance(each, dict) else each for each in decisions]
     spec = raw.get("spec")
     return {**raw, "spec": _without(spec, _OF_SPEC) if isinstance(spec, dict) else spec, "status": status}
+
+
+def _lean(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Which objects it was about stays: by that it counts for a rate."""
+    found = {name: decision[name] for name in ("intents", "undo") if isinstance(decision.get(name), list)}
+    lean = {
+        name: [_without(each, _OF_INTENTS) if isinstance(each, dict) else each for each in intents]
+        for name, intents in found.items()
+    }
+    return {**decision, **lean}
 
 
 def _without(value: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
