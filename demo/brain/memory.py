@@ -29,7 +29,8 @@ class Memory:
     """What came with requests for plans by REST."""
     refused: int = 0
     """Batches that were not taken."""
-    streams: set[asyncio.Queue[Plan]] = field(default_factory=set)
+    streams: set[asyncio.Queue[Plan | None]] = field(default_factory=set)
+    """Those that are open; None ends one."""
     _asked: deque[str] = field(default_factory=deque)
 
     def offer(self, plan: Plan) -> None:
@@ -37,6 +38,11 @@ class Memory:
         self.plans[str(plan["plan_id"])] = plan
         for stream in self.streams:
             stream.put_nowait(plan)
+
+    def cut_streams(self) -> None:
+        """Ends every stream of plans with an error; new ones are served."""
+        for stream in self.streams:
+            stream.put_nowait(None)
 
     def next_plan(self) -> Plan | None:
         """Gives one that was not acknowledged, and each time another."""

@@ -76,23 +76,16 @@ class Rpc:
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "plans are not streamed here")
         # Told at once, so that whoever asked knows the stream to be up before there is a plan.
         await context.send_initial_metadata((("cluster", request.cluster_id or "-"),))
-        plans: asyncio.Queue[Plan] = asyncio.Queue(_STREAMED)
-        for plan in self._memory.plans.values():
-            plans.put_nowait(plan)
+        plans: asyncio.Queue[Plan | None] = asyncio.Queue(_STREAMED)
+        for each in self._memory.plans.values():
+            plans.put_nowait(each)
         self._memory.streams.add(plans)
-        cut = asyncio.ensure_future(self._manner.cut.wait())
         try:
-            while not cut.done():
-                coming = asyncio.ensure_future(plans.get())
-                await asyncio.wait([coming, cut], return_when=asyncio.FIRST_COMPLETED)
-                if not coming.done():
-                    coming.cancel()
-                    break
-                if _wanted(coming.result(), set(request.filters)):
-                    yield as_message(coming.result())
+            while (plan := await plans.get()) is not None:
+                if _wanted(plan, set(request.filters)):
+                    yield as_message(plan)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the stream was cut")
         finally:
-            cut.cancel()
             self._memory.streams.discard(plans)
 
     async def _ack(self, ack: Any, context: Context) -> Any:

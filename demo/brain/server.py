@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
@@ -40,7 +39,6 @@ class Manner:
     """What becomes of batches: refused in the answer, or as an error of the caller's; None: taken."""
     deaf: bool = False
     """Acknowledgements are answered with an error that passes."""
-    cut: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Brain:
@@ -62,7 +60,6 @@ class Brain:
 
     async def open(self, *, port: int = 0, rest_port: int = 0) -> None:
         """Listens at the ports, or at those of before, or at any."""
-        self.manner.cut = asyncio.Event()
         options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _LARGEST)]
         self._server = grpc.aio.server(options=options)
         self._server.add_generic_rpc_handlers((Rpc(self.memory, self.manner).handlers(),))
@@ -95,8 +92,7 @@ class Brain:
 
     def cut_streams(self) -> None:
         """Ends every stream of plans with an error; new ones are served."""
-        self.manner.cut.set()
-        self.manner.cut = asyncio.Event()
+        self.memory.cut_streams()
 
 
 def _grpc_credentials(tls: Tls) -> grpc.ServerCredentials:

@@ -75,8 +75,8 @@ class Bridges:
     def __init__(self, plans: Plans, stack: AsyncExitStack, folder: Path) -> None:
         self.plans, self.api, self.namespace = plans, plans.api, plans.namespace
         self.brain = Brain()
-        self._stack, self._folder = stack, folder
-        self._account = folder / "bridge.conf"
+        self._stack = stack
+        self.kubeconfig = folder / "bridge.conf"
 
     @property
     def user(self) -> str:
@@ -104,7 +104,7 @@ class Bridges:
         issued = await self.api.create_under(_ACCOUNTS, ObjectRef.of(account), "token", request)
         config = yaml.safe_load(self.plans.kubeconfig.read_text())
         config["users"][0]["user"] = {"token": issued["status"]["token"]}
-        self._account.write_text(yaml.safe_dump(config))
+        self.kubeconfig.write_text(yaml.safe_dump(config))
 
     async def remove(self) -> None:
         """Takes away what is cluster-wide."""
@@ -115,7 +115,7 @@ class Bridges:
         """Starts a replica of the bridge."""
         given: dict[str, Any] = {
             "namespace": self.namespace,
-            "kubeconfig": self._account,
+            "kubeconfig": self.kubeconfig,
             "http_host": "127.0.0.1",
             "http_port": 0,
             "refresh": 0.5,

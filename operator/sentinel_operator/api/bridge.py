@@ -13,7 +13,7 @@ from sentinel_operator.api.artifact import PUBLIC_PEM
 from sentinel_operator.api.base import Model
 from sentinel_operator.api.fields import Duration, Label, Name, between, list_map, list_set
 from sentinel_operator.api.pod import SecretKeyRef
-from sentinel_operator.api.rules import CEL, at_most_one, matching, rules
+from sentinel_operator.api.rules import CEL, matching, rules
 
 HOST_PORT = r"^([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"
 WEB = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
@@ -49,7 +49,12 @@ class BridgeTls(Model):
 
 
 BRIDGE_TLS_RULES = rules(
-    at_most_one("caBundle", "caSecretRef"),
+    CEL(
+        rule="!has(self.caBundle) || !has(self.caSecretRef)",
+        message="must be left out where caBundle is set",
+        holds=lambda value: value.ca_bundle is None or value.ca_secret_ref is None,
+        field="caSecretRef",
+    ),
     CEL(
         rule=f"!self.plaintext || !({' || '.join(f'has(self.{each})' for each in _TRUST)})",
         message="must be false where certificates are spoken of",

@@ -109,8 +109,13 @@ CLUSTER_RULE = CEL(
     rule="!has(self.spec.bridge) || self.spec.clusterId != ''",
     message="must be set for a bridge: a brain may have more clusters than this one",
     field="spec.clusterId",
-    holds=lambda raw: (raw.get("spec") or {}).get("bridge") is None or bool(raw["spec"].get("clusterId")),
+    holds=lambda raw: not _is_bridged(raw.get("spec")) or bool(raw["spec"].get("clusterId")),
 )
+
+
+def _is_bridged(spec: Any) -> bool:
+    """Tells whether a bridge is declared; not where the schema has something to say first."""
+    return isinstance(spec, Mapping) and spec.get("bridge") is not None
 
 
 def _node_of(raw: Mapping[str, Any]) -> str | None:

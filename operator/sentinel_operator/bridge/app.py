@@ -6,6 +6,8 @@ import asyncio
 import logging
 import random
 import uuid
+from collections.abc import Coroutine
+from typing import Any
 
 from sentinel_operator.api.kinds import SENTINEL_CONFIG
 from sentinel_operator.api.sentinelconfig import SentinelConfigSpec
@@ -87,9 +89,11 @@ class App:
         speaking = supervisor.start("brain", self._lead(api, elector, informer, lasting))
         try:
             stopped = await self._until_end(supervisor)
+            if stopped and self.session is not None:
+                await self._in_time("making objects of plans", lasting.lobby.waiting.join())
             await supervisor.cancel([speaking])
-            if stopped:
-                await self._flush()
+            if stopped and self.session is not None:
+                await self._in_time("sending what was left", self.session.flush())
             await supervisor.cancel([election])
             await elector.release()
             return 0 if stopped else 1
@@ -111,17 +115,16 @@ class App:
         logger.error("stopping: %s", why(ended.result()))
         return False
 
-    async def _flush(self) -> None:
-        """Sends what is left, for a bounded time; outcomes that are not told now are told by whoever leads next."""
-        if self.session is None:
-            return
+    async def _in_time(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Finishes something before the process ends, as far as there is time; outcomes that are not told now are told
+        by whoever leads next."""
         try:
             async with asyncio.timeout(self.settings.flush):
-                await self.session.flush()
+                await work
         except TimeoutError:
-            logger.warning("not all was sent within %g s", self.settings.flush)
+            logger.warning("%s took longer than %g s", name, self.settings.flush)
         except Exception:
-            logger.exception("sending what was left")
+            logger.exception("%s", name)
 
     async def _lead(self, api: KubeApi, elector: Elector, informer: Informer, lasting: Lasting) -> None:
         """Keeps one session with the brain that is configured, while this replica leads."""

@@ -125,11 +125,13 @@ class Intake:
             proposal = await self._lobby.waiting.get()
             try:
                 await self._until_made(proposal)
+                self._lobby.contents.pop(proposal.plan_id, None)
             except asyncio.CancelledError:
                 if not self._lobby.waiting.full():
                     self._lobby.waiting.put_nowait(proposal)  # for whoever works next
                 raise
-            self._lobby.contents.pop(proposal.plan_id, None)
+            finally:
+                self._lobby.waiting.task_done()
 
     async def _until_made(self, proposal: Proposal) -> None:
         """Tries until the API server has answered: while it does not, this process soon leads no more."""

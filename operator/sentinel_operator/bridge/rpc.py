@@ -39,6 +39,7 @@ _REFUSED = frozenset(
     }
 )
 _LONGEST = 256
+_NO_MESSAGE = "answered what is no message of the protocol"
 
 
 class RpcBrain:
@@ -77,8 +78,7 @@ class RpcBrain:
             answer = await self._submit(iter([message]), metadata=self._metadata, timeout=_TO_SUBMIT)
         except grpc.aio.AioRpcError as error:
             raise _told(error) from None
-        if not answer.success:
-            raise Refused(answer.message[:_LONGEST] or "no reason given")
+        _agreed(answer)
         self._newest = batch.batch_id
 
     async def plans(self, opened: Callable[[], None]) -> AsyncIterator[object]:
@@ -92,7 +92,7 @@ class RpcBrain:
                 opened()
             async for message in call:
                 opened()
-                yield _read(message)
+                yield _read(message) if message is not None else None  # what is no message is no plan
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 raise Unstreamed(error.details() or "not implemented") from None
@@ -111,6 +111,8 @@ class RpcBrain:
                 if error.code() is grpc.StatusCode.NOT_FOUND:
                     break
                 raise Unreachable(_words(error)) from None
+            if message is None:
+                raise Unreachable(_NO_MESSAGE)
             if message.plan_id in found or not (message.plan_id or message.decisions):
                 break
             found[message.plan_id] = _read(message)
@@ -129,8 +131,7 @@ class RpcBrain:
             answer = await self._ack(message, metadata=self._metadata, timeout=_TO_ASK)
         except grpc.aio.AioRpcError as error:
             raise _told(error) from None
-        if not answer.success:
-            raise Refused(answer.message[:_LONGEST] or "no reason given")
+        _agreed(answer)
 
     async def close(self) -> None:
         """Ends the connection, and what is under way over it."""
@@ -143,6 +144,13 @@ def _read(message: Any) -> dict[str, Any]:
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
     return found
+
+
+def _agreed(answer: Any) -> None:
+    if answer is None:
+        raise Unreachable(_NO_MESSAGE)
+    if not answer.success:
+        raise Refused(answer.message[:_LONGEST] or "no reason given")
 
 
 def _told(error: grpc.aio.AioRpcError) -> Refused | Unreachable:

@@ -235,6 +235,7 @@ async def test_of_two_replicas_one_speaks_and_the_other_takes_its_place(bridges:
     await a_restart(bridges, "first")
     assert len(brain.memory.streams) == 1
     assert second.metric("leader") == 0.0
+    await bridges.marked("first")
     await first.kill()
     await connected(second)
     await a_restart(bridges, "second")

@@ -88,7 +88,7 @@ def test_names_ports_and_settings_fit_together(built: Any):
         assert container[probe]["httpGet"] == {"path": path, "port": "http"}
     given = {each["name"]: each.get("value", HOME) for each in container["env"]}
     assert bridge_settings.parse([], given).namespace == HOME
-    assert template["spec"]["terminationGracePeriodSeconds"] > Settings().flush + 2 * Settings().lease_retry
+    assert template["spec"]["terminationGracePeriodSeconds"] > 2 * Settings().flush + 2 * Settings().lease_retry
     (endpoint,) = one(built, "PodMonitor")["spec"]["podMetricsEndpoints"]
     (let_in,) = one(built, "NetworkPolicy", f"{NAME}-metrics")["spec"]["ingress"]
     assert let_in["ports"] == [{"port": endpoint["port"], "protocol": "TCP"}]

@@ -48,7 +48,13 @@ async def test_a_deployment_is_scaled_and_restarted_and_the_plan_says_how_it_was
     assert ("spec.replicas", "2", "4") in changes
     assert replica.app is not None
     assert replica.app.runtime is not None
-    assert replica.app.runtime.metrics.registry.get_sample_value("sentinel_plans_total", {"state": "Completed"}) == 1.0
+    registry = replica.app.runtime.metrics.registry
+
+    async def counted() -> bool:
+        """It is counted once it is written."""
+        return registry.get_sample_value("sentinel_plans_total", {"state": "Completed"}) == 1.0
+
+    await eventually(counted)
 
 
 async def _refused_by_the_server(plans: Plans) -> None:

@@ -81,6 +81,7 @@ async def test_every_decision_is_done_once_whatever_goes_wrong(
             report = await Run(stage, Story.of(seed)).play()
         if report.wrong or len(seeds) == 1:
             print(f"\n{report.text()}\n", flush=True)
+        print(_line(report), flush=True)
         return report
 
     reports = await asyncio.gather(*map(one, seeds))
@@ -88,6 +89,12 @@ async def test_every_decision_is_done_once_whatever_goes_wrong(
     wrong = [each.seed for each in reports if each.wrong]
     again = "; ".join(f"pytest {Path(__file__).name} --once-seed {each}" for each in wrong)
     assert not wrong, f"{len(wrong)} of {len(seeds)} runs went wrong: {again}"
+
+
+def _line(report: Report) -> str:
+    how = "wrong" if report.wrong else "right"
+    happened = _counted(report.faults) or "nothing went wrong"
+    return f"seed {report.seed}: {how}, {report.seconds:.1f} s; {_counted(report.ends)}; {happened}"
 
 
 def _summary(reports: Iterable[Report]) -> str:

@@ -29,7 +29,7 @@ from tests.support.once.verdict import Judge
 from tests.support.once.watching import Witness
 from tests.support.plansworld import PLANS
 
-_STILL = 60.0
+_STILL = 120.0
 """Seconds without any news of any plan after which those that are under way are lost."""
 
 

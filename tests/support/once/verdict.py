@@ -90,6 +90,7 @@ class Judge:
             self._each_step_is_one_claim,
             self._nodes_are_cordoned_once,
             self._ends_are_justified,
+            self._each_step_was_recorded_before,
             self._nothing_is_late,
             self._only_the_leader_writes,
             self._lives_go_forward,
@@ -132,6 +133,17 @@ class Judge:
                 seen = step_there is not None and claim.explains(step_there)
                 if claim.made and not seen and self._short(place[0]) not in self._meddled:
                     yield f"{claim.plan}/{claim.record['id']} says {claim.way} of {place}, which nobody saw"
+
+    def _each_step_was_recorded_before(self) -> Iterator[str]:
+        """Whoever dies in between is followed by somebody who knows what was meant."""
+        steps = {(each.after["metadata"]["name"], each.generation): each for each in self._operators("workload")}
+        for claim in self._claims():
+            step = steps.get(claim.target)
+            if claim.intent["kind"] == "Node" or step is None or not claim.explains(step):
+                continue
+            before = [each for each in self._witness.plans()[claim.plan] if each.number < step.version]
+            if not before or claim.intent not in _intents(before[-1].raw, claim.record["id"], claim.way):
+                yield f"{claim.plan}/{claim.record['id']}: {step.target} became {step.describe()}, unrecorded"
 
     def _operators(self, what: Literal["workload", "node"]) -> Iterator[Step]:
         for each in self.steps:
@@ -269,6 +281,13 @@ class Judge:
                     yield f"{claim.plan}: {claim.record['id']} came before {before}"
 
 
+def _intents(raw: Manifest, decision: str, way: Literal["do", "undo"]) -> list[Manifest]:
+    for record in (raw.get("status") or {}).get("decisions") or ():
+        if record["id"] == decision:
+            return list(record.get("intents" if way == "do" else "undo") or ())
+    return []
+
+
 def _contradictions(state: str, draw: Draw, status: Manifest) -> Iterator[str]:
     records = status.get("decisions") or ()
     states = {each["state"] for each in records}
@@ -288,8 +307,18 @@ def _strange(before: Manifest, after: Manifest) -> Iterator[str]:
         former = was.get(record["id"])
         if former is None or former["state"] == record["state"]:
             continue
-        if record["state"] not in _NEXT.get(former["state"], ()):
+        if record["state"] not in _reachable(former["state"]):
             yield f"{record['id']} was {former['state']} and became {record['state']}"
+
+
+def _reachable(state: str) -> set[str]:
+    """Gives the states after one: several may be gone through in one write."""
+    found: set[str] = set()
+    coming = {state}
+    while coming:
+        coming = {each for one in coming for each in _NEXT.get(one, ())} - found
+        found |= coming
+    return found
 
 
 def _backwards(was: str, now: str) -> bool:

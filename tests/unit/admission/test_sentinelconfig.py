@@ -83,3 +83,20 @@ def test_limits_are_numbers_from_0_on():
         "spec.changeBudget.perNamespace",
         "spec.changeBudget.perGpuClass",
     ]
+
+
+def test_a_token_that_everybody_on_the_way_can_read_is_pointed_out():
+    bridge = {"endpoint": "brain.test:50051", "tls": {"plaintext": True}}
+    token = {"tokenSecretRef": {"name": "sentinel-bridge-token", "key": "token"}}
+    said = "spec.bridge.tls.plaintext is true: the token goes over the network for everybody on the way to read"
+    config = {"clusterId": "a", "bridge": {**bridge, **token}}
+    assert judged(config, before={"clusterId": "a"}) == Verdict(warnings=(said,))
+    assert judged(config, before=config) == Verdict()
+    assert judged({"clusterId": "a", "bridge": bridge}, before={}) == Verdict()
+
+
+def test_a_bridge_needs_the_name_of_the_cluster():
+    verdict = judged({"bridge": {"endpoint": "brain.test:50051"}}, before=None)
+    assert [str(error) for error in verdict.errors] == [
+        "spec.clusterId: must be set for a bridge: a brain may have more clusters than this one"
+    ]

@@ -36,7 +36,7 @@ def told(good: int, bad: int = 0, *, slow: int = 0, started: float = -3600, **la
 
 def look(minutes: float, **pods: str) -> Snapshot:
     at = START + timedelta(minutes=minutes)
-    return Snapshot(at, {uid: Seen("", read(text, mirrored=False)) for uid, text in pods.items()})
+    return Snapshot(at, {uid: Seen("", read(text, meant=True)) for uid, text in pods.items()})
 
 
 def counted(*looks: Snapshot, there: set[str] = frozenset({"a", "b"})) -> Tally:  # type: ignore[assignment]

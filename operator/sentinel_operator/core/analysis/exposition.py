@@ -23,6 +23,7 @@ MIRRORED = "mirrored"
 FAULTS = frozenset({"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN", "DATA_LOSS"})
 MAX_SERIES = 5_000
 _WANTED = (REQUESTS, SECONDS, PREDICTIONS, SCORES, COMPARED, AGREED, ROWS, STARTED)
+_MEANT = (REQUESTS, SECONDS, STARTED)
 
 REFUSALS = frozenset({"400", "413", "415", "422", "INVALID_ARGUMENT", "OUT_OF_RANGE", "FAILED_PRECONDITION"})
 """Requests that the server cannot take as they are. Whether that is the client's fault or a new schema's, only the
@@ -44,14 +45,15 @@ class PodCounts:
     families: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-def read(text: str, *, revision: str = "", candidate: str = "", mirrored: bool = True) -> PodCounts:
+def read(text: str, *, revision: str = "", candidate: str = "", meant: bool = False) -> PodCounts:
     """Reads the text format of Prometheus; raises ExpositionError.
 
     A pod may serve several revisions, one after the other: of series with a label `revision` those of this one are
-    read. Comparisons of mirrored requests are those with this candidate. Without `mirrored`, what was only copied to
-    the pod counts for nothing.
+    read. Comparisons of mirrored requests are those with this candidate. With `meant`, only requests and how long
+    they took are read, and of those none that was only copied to the pod.
     """
-    lines = [line for line in text.splitlines() if line.startswith(_WANTED)]
+    wanted = _MEANT if meant else _WANTED
+    lines = [line for line in text.splitlines() if line.startswith(wanted)]
     if len(lines) > MAX_SERIES:
         raise ExpositionError(f"{len(lines)} series, above {MAX_SERIES}")
     families: dict[str, dict[str, float]] = {}
@@ -64,7 +66,7 @@ def read(text: str, *, revision: str = "", candidate: str = "", mirrored: bool =
             if sample.labels.get("candidate", "") == candidate:
                 _add_comparison(families.setdefault("agreement", {GOOD: 0.0, BAD: 0.0}), sample)
             continue
-        if _is_anothers(sample, revision) or (not mirrored and sample.labels.get("traffic") == MIRRORED):
+        if _is_anothers(sample, revision) or (meant and sample.labels.get("traffic") == MIRRORED):
             continue
         for family, name in _bins(sample):
             counts = families.setdefault(family, {})

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 _COUNTED: frozenset[Level] = frozenset({"p99LatencyMs", "successRatePercent"})
 _BELIEVED = timedelta(seconds=4)
 _AT_ONCE = 16
+_REST = 0.2
+"""Of the time between two looks: so much at least is left when the pods take long."""
 
 
 class Owned(Protocol):
@@ -114,10 +116,12 @@ class ModelLooks:
         while True:
             await elected.wait()
             self._news.clear()
-            await self.once()
             every = seconds(self._settings().window) / LOOKS
+            time = asyncio.get_running_loop().time
+            due = time() + every * self._rng.uniform(0.9, 1.1)
+            await self.once()
             try:
-                async with asyncio.timeout(every * self._rng.uniform(0.9, 1.1)):
+                async with asyncio.timeout_at(max(due, time() + every * _REST)):
                     await self._news.wait()
             except TimeoutError:
                 continue
@@ -125,7 +129,11 @@ class ModelLooks:
     async def once(self) -> int:
         """Looks at every model that policies may judge by what its pods count, and counts them. Never raises."""
         settings, policies = self._settings(), tuple(self._policies())
-        wanted = [each for each in self._models.values() if self._is_judged(each, policies, settings)]
+        try:
+            wanted = [each for each in self._models.values() if self._is_judged(each, policies, settings)]
+        except Exception:
+            logger.exception("finding whom policies judge")
+            return 0
         for uid in self._tallies.keys() - {each["metadata"]["uid"] for each in wanted}:
             del self._tallies[uid]
         free = asyncio.Semaphore(_AT_ONCE)

@@ -56,18 +56,18 @@ class PodMetrics:
         """Asks pods of whatever revision what they counted of requests that were really meant for them."""
         asked = sorted(targets, key=lambda each: each.uid)[:PODS_PER_REVISION]
         at = self._now()
-        asking = (self._ask(target, candidate="", mirrored=False, timeout=_SOON) for target in asked)
+        asking = (self._ask(target, candidate="", meant=True, timeout=_SOON) for target in asked)
         answers = await asyncio.gather(*asking)
         pods = {target.uid: seen for target, seen in zip(asked, answers, strict=True) if isinstance(seen, Seen)}
         return Look(Snapshot(at, pods), tuple(answer for answer in answers if isinstance(answer, str)))
 
     async def _ask(
-        self, target: Target, *, candidate: str, mirrored: bool = True, timeout: float = _TIMEOUT
+        self, target: Target, *, candidate: str, meant: bool = False, timeout: float = _TIMEOUT
     ) -> Seen | str:
         async with self._free:
             try:
                 body = await self._fetch.get(target.url, timeout=timeout, limit=_LIMIT)
-                counts = read(body.decode(), revision=target.revision, candidate=candidate, mirrored=mirrored)
+                counts = read(body.decode(), revision=target.revision, candidate=candidate, meant=meant)
                 return Seen(target.revision, counts)
             except (CannotMeasure, ExpositionError) as error:
                 return f"{target.name}: {error}"
