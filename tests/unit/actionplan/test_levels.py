@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sentinel_operator.core.levels.measured import Telemetry
+from sentinel_operator.core.policy.facts import Identity
 from tests.unit.actionplan.world import Executor, World, a_decision, a_deployment
 from tests.unit.policy.scenes import policy, rule
 
@@ -80,9 +81,15 @@ def test_a_policy_about_others_asks_nothing_of_this_one() -> None:
 
 def test_it_is_judged_anew_when_its_turn_has_come_and_waits_without_a_write_for_each_look() -> None:
     world = a_world(SLO)
-    world.submit(a_decision("scale", params={"replicas": 2}))
+    world.frozen.add("web")
+    world.submit(a_decision("restart"), name="before", by=Identity(username="bob"))
     executor = Executor(world)
+    executor.run("before", until=lambda: bool(world.applied))
+    world.submit(a_decision("scale", params={"replicas": 2}))
     executor.run(until=lambda: world.state() == "Scheduled")
+    world.frozen.clear()
+    world.settle()
+    assert executor.run("before") == "Completed"
     for latency in (600.0, 700.0, 800.0, 900.0):
         world.telemetry["web"] = Telemetry(p99_latency_ms=latency, told={"p99LatencyMs": f"{latency}"})
         executor.pass_over()
