@@ -13,7 +13,7 @@ from demo.load import Load
 from demo.proposing import BrainPod, install_bridge
 from devcluster.cluster import Cluster
 from devcluster.paths import REPOSITORY
-from tests.e2e.faults import node_without_store, version_of
+from tests.e2e.faults import STORE, node_of, node_without_store, version_of
 from tests.e2e.plans import policy
 from tests.e2e.rollouts import delivered, lossless, pods
 from tests.e2e.world import MODEL, Raw, World, eventually
@@ -28,7 +28,7 @@ pytestmark = [
 def brain(apart_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrainPod]:
     """Gives a brain that the bridge talks to."""
     install_bridge(apart_cluster)
-    made = BrainPod.start(apart_cluster, tmp_path_factory.mktemp("brain"))
+    made = BrainPod.start(apart_cluster, tmp_path_factory.mktemp("brain"), node=node_of(apart_cluster, *STORE))
     made.connect()
     yield made
     made.disconnect()
