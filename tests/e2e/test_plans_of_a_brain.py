@@ -61,12 +61,11 @@ def test_a_node_is_drained(planned_world: World, planned_load: Load, brain: Brai
         assert {pod["spec"]["nodeName"] for pod in pods(planned_world)}.isdisjoint({node})
     finally:
         apart_cluster.kubectl("uncordon", node)
-    planned_world.await_ready()
     lossless(planned_load, before)
 
 
 def test_a_brain_is_told_why_a_policy_forbids_it(planned_world: World, planned_load: Load, brain: BrainPod) -> None:
-    was = planned_world.await_ready()["spec"]
+    was = planned_world.get("sentrymodel", MODEL)["spec"]
     with policy(planned_world, "floor", {"type": "BlastRadius", "blastRadius": {"minHealthy": 2}}):
         told = _proposed(brain, planned_world, "scale", params={"replicas": "1", "estimated_cost_per_hour": "0"})
     assert not told.get("success")
