@@ -1,4 +1,4 @@
-"""`make demo`: from nothing to signed models that answer, and a tampered one that does not."""
+"""`make demo`: from nothing to signed models that answer, and to changes of them that policies let pass."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from demo import client, install, objectstore, report, scanning
-from demo.delivery import deliver_two
+from demo import client, install, objectstore, plans, report, scanning
+from demo.delivery import asked_without_pause, deliver_two
 from demo.install import NAMESPACE
+from demo.load import Load, Tally
 from demo.models.build import build
 from demo.portforward import port_forward
+from demo.proposing import install_bridge
 from demo.stages import Stages
 from devcluster import providers
 from devcluster.errors import DevclusterError
@@ -24,6 +26,8 @@ from devcluster.providers import AnyCluster
 
 FLOWS, TEXTS = "qos-flow-classifier", "injection-classifier"
 EXAMPLES = REPOSITORY / "examples"
+NODES = 2
+"""One can be drained."""
 _SHOWN = 8
 
 
@@ -45,7 +49,7 @@ def run(stages: Stages, *, provider: str) -> None:
     """Runs every stage in turn and prints a summary."""
     artifacts = cache("demo")
     with stages.stage("A real Kubernetes"):
-        cluster = providers.open_cluster(provider, name="demo", nodes=1, say=stages.say)
+        cluster = providers.open_cluster(provider, name="demo", nodes=NODES, say=stages.say)
     with stages.stage("Images"):
         install.bring_images(cluster, stages.say, names=install.NEEDED)
     with stages.stage("Two models, trained, exported to ONNX and signed"):
@@ -67,11 +71,16 @@ def run(stages: Stages, *, provider: str) -> None:
         stages.say(f"its page: {scanned.folder / 'report' / 'report.html'}")
     with stages.stage("A tampered model, declared in place of the good one"):
         _tamper(cluster, store, artifacts, stages)
-    with stages.stage("A good version and a bad one, delivered as canaries under real requests"):
-        got = deliver_two(cluster, example=EXAMPLES / f"{FLOWS}.yaml", index=artifacts / "index.json", say=stages.say)
-        stages.say(f"{sum(got.versions.values()):,} answers by version: {dict(got.versions)}; {got.failed} failed")
-        if got.failed:
-            raise RuntimeError(f"requests were lost: {got.failures}")
+    nodes = install.Nodes.of(cluster)
+    with asked_without_pause(cluster, FLOWS, node=nodes.with_store) as load:
+        with stages.stage("A good version and a bad one, delivered as canaries under real requests"):
+            example, index = EXAMPLES / f"{FLOWS}.yaml", artifacts / "index.json"
+            got = deliver_two(cluster, example=example, index=index, load=load, say=stages.say)
+            _lossless(got, stages)
+        with stages.stage("A person and a brain propose, policies dispose"):
+            before = load.tally()
+            _propose(cluster, nodes, load, stages)
+            _lossless(load.tally().since(before), stages)
     stages.console.print()
     stages.console.print(report.status_table(served))
     stages.console.print()
@@ -80,6 +89,25 @@ def run(stages: Stages, *, provider: str) -> None:
     stages.console.print(
         f"\nLook around: [bold]{kubectl} -n {NAMESPACE} get sm -o wide[/]\nRemove it:   [bold]make down[/]"
     )
+
+
+def _propose(cluster: AnyCluster, nodes: install.Nodes, load: Load, stages: Stages) -> None:
+    install_bridge(cluster)
+    plans.measurable(cluster, load)
+    made = plans.Proposals.open(
+        cluster, model=FLOWS, folder=cache("demo", "brain"), node=nodes.with_store, say=stages.say
+    )
+    plans.go_through(made, load=load, node=nodes.to_drain)
+    points = made.brain.told()["points"]
+    stages.say(f"meanwhile the brain was told {sum(points.values()):,} points of {len(points)} kinds")
+    for said in (made.explained("save"), made.table()):
+        stages.console.print(f"\n{said}", markup=False, soft_wrap=True)
+
+
+def _lossless(got: Tally, stages: Stages) -> None:
+    stages.say(f"{sum(got.versions.values()):,} answers by version: {dict(got.versions)}; {got.failed} failed")
+    if got.failed:
+        raise RuntimeError(f"requests were lost: {got.failures}")
 
 
 def _upload(cluster: AnyCluster, store: install.Store, artifacts: Path, stages: Stages) -> None:

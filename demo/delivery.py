@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +41,25 @@ ROLLOUT: Raw = {
 """Quick, so that it can be watched; the default takes nine minutes."""
 
 
-def deliver_two(cluster: AnyCluster, *, example: Path, index: Path, say: Say) -> Tally:
+def deliver_two(cluster: AnyCluster, *, example: Path, index: Path, load: Load, say: Say) -> Tally:
     """Delivers the good version and then the bad one while a pod asks without pause; gives what that pod got."""
     model: Raw = yaml.safe_load(example.read_text())
-    name = model["metadata"]["name"]
-    load = Load(cluster, NAMESPACE, name, (f"kept={name}:8080", f"fresh={name}:8080", f"rpc={name}:8081"))
-    load.start()
+    before = load.tally()
+    say("1.1.0, as good as 1.0.0:")
+    _deliver(cluster, _good(model, index), say=say, until="True")
+    say("1.1.0 with a threshold that no answer reaches:")
+    _deliver(cluster, _never_sure(_good(model, index)), say=say, until="RevisionRejected")
+    _deliver(cluster, _good(model, index), say=say, until="True")
+    return load.tally().since(before)
+
+
+@contextmanager
+def asked_without_pause(cluster: AnyCluster, model: str, *, node: str) -> Iterator[Load]:
+    """Has a pod on the node ask the model over every kind of connection, until the end of the block."""
+    load = Load(cluster, NAMESPACE, model, (f"kept={model}:8080", f"fresh={model}:8080", f"rpc={model}:8081"))
+    load.start(node=node)
     try:
-        before = load.tally()
-        say("1.1.0, as good as 1.0.0:")
-        _deliver(cluster, _good(model, index), say=say, until="True")
-        say("1.1.0 with a threshold that no answer reaches:")
-        _deliver(cluster, _never_sure(_good(model, index)), say=say, until="RevisionRejected")
-        return load.tally().since(before)
+        yield load
     finally:
         load.stop()
 

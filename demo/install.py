@@ -13,9 +13,10 @@ from typing import Any
 from demo import objectstore
 from demo.portforward import port_forward
 from devcluster import images
+from devcluster.cluster import Cluster
 from devcluster.errors import DevclusterError
 from devcluster.paths import REPOSITORY
-from devcluster.providers import AnyCluster
+from devcluster.providers import AnyCluster, Kind
 from devcluster.served import await_served
 
 NAMESPACE = "sentinel-demo"
@@ -28,6 +29,24 @@ class Store:
 
     writer: objectstore.Credentials
     reader: objectstore.Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """Where things may stay, and what may be emptied."""
+
+    with_store: str
+    to_drain: str | None
+    """Another one; None where there is none, or where the cluster is not the demo's own."""
+
+    @classmethod
+    def of(cls, cluster: AnyCluster) -> Nodes:
+        """Finds them."""
+        where = (f"--namespace={objectstore.NAMESPACE}", "--output=jsonpath={.items[0].spec.nodeName}")
+        with_store = cluster.kubectl("get", "pods", "--selector=app.kubernetes.io/name=seaweedfs", *where)
+        names = cluster.kubectl("get", "nodes", "--output=jsonpath={.items[*].metadata.name}").split()
+        others = [name for name in names if name != with_store] if isinstance(cluster, (Cluster, Kind)) else []
+        return cls(with_store, next(iter(others), None))
 
 
 NEEDED = ("operator", "fetch", "model-server", "scan", "seaweedfs")
@@ -45,7 +64,7 @@ def bring_images(cluster: AnyCluster, say: Say, *, names: Sequence[str] = ()) ->
 def install_operator(cluster: AnyCluster) -> None:
     """Applies CRDs and the operator, and waits until both replicas are ready."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(REPOSITORY / "crds"))
-    kinds = ("sentrymodels", "scanjobs", "sentinelconfigs")
+    kinds = ("sentrymodels", "scanjobs", "sentinelconfigs", "actionplans", "actionpolicies")
     await_served(cluster.kubectl, *(f"/apis/sentinel.dev/v1alpha1/{kind}" for kind in kinds))
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(REPOSITORY / "manifests/overlays/dev"))
     roll_out(cluster, "deployment/sentinel-operator", namespace="sentinel-system")

@@ -41,13 +41,13 @@ class BrainPod:
     token: str
 
     @classmethod
-    def start(cls, cluster: AnyCluster, folder: Path) -> BrainPod:
-        """Makes the pod with keys of its own, in place of an earlier one, and returns when it serves."""
+    def start(cls, cluster: AnyCluster, folder: Path, *, node: str) -> BrainPod:
+        """Makes the pod on the node, with keys of its own, in place of an earlier one, and returns when it serves."""
         made = cls(cluster, Pki.create(folder), secrets.token_hex(20))
         made.pki.issue(BRAIN, name=HOST, addresses=[HOST])
         cluster.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
         made._kubectl("delete", "pod", BRAIN, "--ignore-not-found", "--wait")
-        cluster.apply([made._secret(), _program(), _service(), made._pod()])
+        cluster.apply([made._secret(), _program(), _service(), made._pod(node)])
         made._kubectl("wait", "--for=condition=Ready", f"pod/{BRAIN}", "--timeout=60s")
         return made
 
@@ -107,7 +107,7 @@ class BrainPod:
         metadata = {"name": BRAIN, "namespace": NAMESPACE}
         return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {**pair, "token": self.token}}
 
-    def _pod(self) -> Raw:
+    def _pod(self, node: str) -> Raw:
         mounts = [
             {"name": "program", "mountPath": _FOLDER, "readOnly": True},
             {"name": "secrets", "mountPath": _SECRETS, "readOnly": True},
@@ -127,6 +127,7 @@ class BrainPod:
         spec = {
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 1,
+            "nodeSelector": {"kubernetes.io/hostname": node},
             "containers": [container],
             "volumes": [
                 {"name": "program", "configMap": {"name": BRAIN, "items": files}},

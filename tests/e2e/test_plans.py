@@ -241,7 +241,7 @@ def _cordoned(world: World, node: str) -> bool:
 def _await_step(world: World, step: int) -> None:
     eventually(
         lambda: (rollout(world).get("phase"), rollout(world).get("step")) == ("Paused", step),
-        within=120,
+        within=180,
         otherwise=lambda: f"{rollout(world)}\n{world.explain(MODEL)}",
     )
 

@@ -13,7 +13,7 @@ from demo.load import Load
 from demo.proposing import BrainPod, install_bridge
 from devcluster.cluster import Cluster
 from devcluster.paths import REPOSITORY
-from tests.e2e.faults import node_without_store, version_of
+from tests.e2e.faults import STORE, node_of, node_without_store, version_of
 from tests.e2e.plans import policy
 from tests.e2e.rollouts import delivered, lossless, pods
 from tests.e2e.world import MODEL, Raw, World, eventually
@@ -28,7 +28,7 @@ pytestmark = [
 def brain(apart_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrainPod]:
     """Gives a brain that the bridge talks to."""
     install_bridge(apart_cluster)
-    made = BrainPod.start(apart_cluster, tmp_path_factory.mktemp("brain"))
+    made = BrainPod.start(apart_cluster, tmp_path_factory.mktemp("brain"), node=node_of(apart_cluster, *STORE))
     made.connect()
     yield made
     made.disconnect()
@@ -61,12 +61,11 @@ def test_a_node_is_drained(planned_world: World, planned_load: Load, brain: Brai
         assert {pod["spec"]["nodeName"] for pod in pods(planned_world)}.isdisjoint({node})
     finally:
         apart_cluster.kubectl("uncordon", node)
-    planned_world.await_ready()
     lossless(planned_load, before)
 
 
 def test_a_brain_is_told_why_a_policy_forbids_it(planned_world: World, planned_load: Load, brain: BrainPod) -> None:
-    was = planned_world.await_ready()["spec"]
+    was = planned_world.get("sentrymodel", MODEL)["spec"]
     with policy(planned_world, "floor", {"type": "BlastRadius", "blastRadius": {"minHealthy": 2}}):
         told = _proposed(brain, planned_world, "scale", params={"replicas": "1", "estimated_cost_per_hour": "0"})
     assert not told.get("success")
