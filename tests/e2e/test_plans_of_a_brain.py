@@ -35,16 +35,16 @@ def brain(apart_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> I
     apart_cluster.kubectl("delete", "--wait=false", "-k", str(REPOSITORY / "manifests" / "bridge"))
 
 
-def test_a_model_is_scaled_restarted_and_rolled_back(planned_world: World, planned_load: Load, brain: BrainPod) -> None:
+def test_a_model_is_restarted_rolled_back_and_scaled(planned_world: World, planned_load: Load, brain: BrainPod) -> None:
     world = planned_world
     other = "1.1.0" if version_of(world.get("sentrymodel", MODEL)) == "1.0.0" else "1.0.0"
     world.apply(delivered(world, {"strategy": "RollingUpdate"}, version=other))
     was = world.await_ready()
     before, old = planned_load.tally(), {pod["metadata"]["uid"] for pod in pods(world)}
 
-    _done(brain, world, "scale", params={"replicas": "3", "reason": "the evening"})
     _done(brain, world, "restart")
     _done(brain, world, "rollback", params={"revision": "previous"})
+    _done(brain, world, "scale", params={"replicas": "3", "reason": "the evening"})
 
     now = world.await_ready()
     assert now["status"]["readyReplicas"] == 3
