@@ -108,12 +108,20 @@ class Elector:
         self.elected.clear()
         if not held or self._lease is None:
             return
-        spec = {**self._lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._now()}
         try:
             async with asyncio.timeout(self._settings.retry):
-                await self._api.replace(LEASES, {**self._lease, "spec": spec}, field_manager=_FIELD_MANAGER)
+                await self._give_up(self._lease)
         except (ApiError, TimeoutError) as error:
             logger.warning("the lease was not released and will expire: %s", error)
+
+    async def _give_up(self, lease: Manifest) -> None:
+        try:
+            await self._put(self._free(lease))
+        except Conflict:
+            # A renewal that was under way when it was cancelled may have landed.
+            live = await self._api.find(LEASES, self._settings.namespace, self._settings.name)
+            if live is not None and (live.get("spec") or {}).get("holderIdentity") == self._settings.identity:
+                await self._put(self._free(live))
 
     async def _attempt(self) -> bool:
         """Tries once to get or to renew the lease; True where that succeeded."""
@@ -169,6 +177,10 @@ class Elector:
             "metadata": {"namespace": self._settings.namespace, "name": self._settings.name},
             "spec": {**self._taken_over({}), "leaseTransitions": 0},
         }
+
+    def _free(self, lease: Manifest) -> Manifest:
+        spec = {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": self._now()}
+        return {**lease, "spec": spec}
 
     def _taken_over(self, spec: Manifest) -> Manifest:
         now = self._now()

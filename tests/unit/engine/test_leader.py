@@ -165,6 +165,19 @@ async def test_a_released_lease_is_taken_at_once(contender: Make, world: World) 
     assert not one.may_write
 
 
+@pytest.mark.parametrize("holder", ["one", "two"])
+async def test_a_lease_that_has_moved_is_released_by_its_holder_alone(
+    contender: Make, world: World, holder: str
+) -> None:
+    one = contender("one")
+    await one.turn()
+    one.task.cancel()
+    assert world.lease is not None
+    world.store({**world.lease, "spec": {**world.lease["spec"], "holderIdentity": holder}})  # a renewal lands late
+    await one.elector.release()
+    assert world.lease["spec"]["holderIdentity"] == ("" if holder == "one" else "two")
+
+
 async def test_a_leader_that_cannot_renew_stops_before_anybody_can_take_over(contender: Make, world: World) -> None:
     one, two = contender("one"), contender("two")
     await one.turn()
